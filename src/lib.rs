@@ -12,3 +12,5 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations)]
 
+pub mod canonical;
+pub mod clock;

@@ -1,0 +1,165 @@
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use super::write::hex_digit;
+
+/// A SHA-256 digest.
+///
+/// Digests that this library defines are domain-separated ([`Digest::of`]), so that bytes of one
+/// purpose never pass for bytes of another. The bare forms exist for formats that others define,
+/// such as RFC 6962 and RFC 9901.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// `SHA-256(domain ‖ 0x00 ‖ bytes)`; the domain is a name such as `countersign/action/v1` and
+    /// holds no zero byte.
+    #[must_use]
+    pub fn of(domain: &str, bytes: &[u8]) -> Self {
+        debug_assert!(!domain.contains('\0'), "a zero byte ends the domain");
+        Self::of_parts(&[domain.as_bytes(), &[0], bytes])
+    }
+
+    /// Bare `SHA-256(bytes)`, for formats that others define.
+    #[must_use]
+    pub fn sha256(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Bare SHA-256 over the parts as if they were one, without anything between them.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// The digest with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        self.to_string()
+    }
+
+    /// Reads exactly 64 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`NotADigest`] for anything else, upper-case digits included: a digest has one spelling.
+    pub fn parse_hex(text: &str) -> Result<Self, NotADigest> {
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+            return Err(NotADigest);
+        };
+        if pairs.len() != 32 {
+            return Err(NotADigest);
+        }
+        let mut bytes = [0; 32];
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The first six hexadecimal digits, for people to tell requests apart.
+    ///
+    /// Never compare it instead of the digest: another value with the same six is found in no time.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(6).collect()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 64];
+        let (pairs, _) = text.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(self.0) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 0x0F)];
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, NotADigest> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotADigest),
+    }
+}
+
+/// The text is not a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a digest is written as exactly 64 lower-case hexadecimal digits")]
+pub struct NotADigest;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_domain_is_separated_by_a_zero_byte() {
+        let by_hand = Digest::sha256(b"countersign/test/v1\0abc");
+        assert_eq!(Digest::of("countersign/test/v1", b"abc"), by_hand);
+        assert_ne!(
+            Digest::of("countersign/test/v1", b"abc"),
+            Digest::of("countersign/test/v1a", b"bc")
+        );
+        assert_eq!(
+            Digest::of_parts(&[b"ab", b"", b"c"]),
+            Digest::sha256(b"abc")
+        );
+    }
+
+    #[test]
+    fn sha256_is_the_one_of_fips_180() {
+        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let digest = Digest::sha256(b"abc");
+        assert_eq!(digest.to_hex(), hex);
+        assert_eq!(format!("{digest:?}"), hex);
+        assert_eq!(digest.short(), "ba7816");
+        assert_eq!(Digest::parse_hex(hex).unwrap(), digest);
+        assert_eq!(Digest::from_bytes(*digest.as_bytes()), digest);
+    }
+
+    #[test]
+    fn a_digest_has_one_spelling() {
+        let hex = Digest::sha256(b"abc").to_hex();
+        for wrong in [
+            "",
+            &hex[..63],
+            &hex[..62],
+            &format!("{hex}0"),
+            &format!("{hex}00"),
+            &hex.to_uppercase(),
+            &format!(" {}", &hex[1..]),
+            &format!("{}g", &hex[..63]),
+            &format!("{}é", &hex[..62]),
+            &format!("0x{}", &hex[2..]),
+        ] {
+            assert_eq!(Digest::parse_hex(wrong), Err(NotADigest), "{wrong}");
+        }
+    }
+}
