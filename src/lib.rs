@@ -14,3 +14,4 @@
 
 pub mod canonical;
 pub mod clock;
+pub mod action;
