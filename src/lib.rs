@@ -15,3 +15,4 @@
 pub mod canonical;
 pub mod clock;
 pub mod action;
+pub mod policy;
