@@ -16,3 +16,4 @@ pub mod canonical;
 pub mod clock;
 pub mod action;
 pub mod policy;
+pub mod log;

@@ -1,0 +1,74 @@
+//! The signed, chained log: records, the tree over them, checkpoints and proofs.
+//!
+//! A record's bytes are signed, and its leaf stands in an RFC 6962 tree whose heads are signed as C2SP
+//! checkpoints, so that tools which know nothing of this library can tell whether a log was rewritten.
+//! The normative description is the record format document. This layer knows nothing of approvals: what
+//! a record means is read above.
+//!
+//! Nothing here reads or writes files, and everything that came from elsewhere is read strictly: one
+//! value has one spelling.
+
+mod base64;
+mod chain;
+mod checkpoint;
+mod entry;
+mod envelope;
+mod genesis;
+mod head;
+mod id;
+mod keyring;
+mod keys;
+mod kind;
+mod links;
+mod note;
+mod proof;
+mod prove;
+mod receipt;
+mod record;
+mod rule;
+mod sd;
+mod sign;
+mod signer;
+mod statement;
+mod tree;
+mod trust;
+mod trusted;
+mod verify;
+mod vkey;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    chain::{Chain, ChainError, Chained},
+    checkpoint::{Checkpoint, CheckpointError, NotAnOrigin, Origin},
+    entry::{Enforcement, Entry, RequestRef},
+    envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE, pae},
+    genesis::{Genesis, GenesisError, Predecessor},
+    head::{Head, NotAHead},
+    id::{LogId, NotALogId, Seq},
+    keyring::KeyRing,
+    keys::{BadSignature, KeyId, NotAKey, PublicKey, Role, Signature},
+    kind::{Belonging, Definition, Kind},
+    note::{Note, NoteError, NoteSignature, SignNoteError},
+    proof::{ConsistencyProof, InclusionProof, ProofError},
+    prove::{Nodes, ProveError, prove_consistency, prove_inclusion},
+    receipt::{Receipt, ReceiptError},
+    record::{StoredRecord, decode_signatures, encode_signatures},
+    rule::{Broken, Rule},
+    sign::{BatchError, sign_batch},
+    signer::{NoRandomness, SecretKey, SignError, Signer},
+    statement::{KnownOr, Statement, StatementError, Unjudged},
+    tree::{Frontier, NotAFrontier, Subtree, empty_root, leaf_hash},
+    trust::{Trust, VerifiedGenesis, VerifiedRecord},
+    trusted::{TrustedKeys, TrustedKeysError, TrustedKeysLineError, Unvouched},
+    verify::{
+        Columns, Depth, HeadRow, LogReader, ReadError, Report, Row, RowRecord, Terms, Verdict,
+        verify_structure,
+    },
+    vkey::{KeyHint, KeyName, NotAKeyName, NotAVerifierKey, VerifierKey},
+    write::{Position, StatementLimit, TooLarge, write_statement},
+};
+
+pub(crate) use self::tree::node_hash;

@@ -1,0 +1,188 @@
+//! Reading a log in pieces, in one thread that does nothing else.
+
+use std::{
+    collections::VecDeque,
+    num::NonZeroU32,
+    ops::Range,
+    sync::mpsc::{Receiver, SyncSender},
+};
+
+use super::{
+    reader::{HeadRow, LogReader, ReadError, Row},
+    terms::Depth,
+};
+use crate::log::{
+    id::Seq,
+    tree::{LARGEST_TREE, LEVELS_PER_ROW, Subtree},
+};
+
+/// How many records a piece has at most.
+const PIECE: usize = 1024;
+
+/// How many bytes of statements and disclosures a piece has before it is closed.
+const PIECE_BYTES: usize = 4 << 20;
+
+/// For how many records disclosures are read at once.
+const STEP: usize = 64;
+
+/// The levels at which a tree can have full subtrees.
+pub(super) const LEVELS: std::ops::RangeInclusive<u8> = 1..=6;
+
+/// A stretch of the log with everything that is filed under it.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Its place among the pieces.
+    pub(super) number: usize,
+    /// The numbers of records that it covers, whether or not each is there.
+    pub(super) range: Range<u64>,
+    pub(super) rows: Vec<Fed>,
+    /// Records under which disclosures are filed that are not there.
+    pub(super) strays: Vec<Seq>,
+    /// Checkpoints that end within the range.
+    pub(super) checkpoints: Vec<(u64, Vec<u8>)>,
+    /// Full subtrees that end within the range.
+    pub(super) subtrees: Vec<Subtree>,
+}
+
+/// A row and the texts of the disclosures filed under it.
+#[derive(Debug)]
+pub(super) struct Fed {
+    pub(super) row: Row,
+    pub(super) disclosures: Vec<String>,
+}
+
+/// What is stored but belongs to no record that was found.
+#[derive(Debug)]
+pub(super) struct Beyond {
+    pub(super) head: HeadRow,
+    pub(super) checkpoint: bool,
+    pub(super) subtree: bool,
+    pub(super) disclosure: Option<Seq>,
+}
+
+/// Reads the whole log, a piece for each turn, and then what lies beyond it.
+pub(super) fn feed(
+    reader: &mut dyn LogReader,
+    depth: Depth,
+    turns: &Receiver<()>,
+    pieces: SyncSender<Piece>,
+) -> Result<Beyond, ReadError> {
+    let mut waiting = VecDeque::new();
+    let mut from = 0;
+    // Without a turn nobody wants to know any more.
+    for number in 0.. {
+        if turns.recv().is_err() {
+            break;
+        }
+        let Some(piece) = read_piece(reader, depth, number, from, &mut waiting)? else {
+            break;
+        };
+        from = piece.range.end;
+        if pieces.send(piece).is_err() {
+            break;
+        }
+    }
+    // No more pieces: the workers may go home while the rest is read.
+    drop(pieces);
+    let mut subtree = false;
+    for level in LEVELS {
+        let first = from >> (u32::from(level) * LEVELS_PER_ROW);
+        subtree |= !reader.subtrees(level, first..LARGEST_TREE)?.is_empty();
+    }
+    Ok(Beyond {
+        head: reader.head_row()?,
+        checkpoint: !reader.checkpoints(from + 1..LARGEST_TREE)?.is_empty(),
+        subtree,
+        disclosure: reader
+            .disclosures(from..LARGEST_TREE)?
+            .first()
+            .map(|(seq, _)| *seq),
+    })
+}
+
+fn read_piece(
+    reader: &mut dyn LogReader,
+    depth: Depth,
+    number: usize,
+    from: u64,
+    waiting: &mut VecDeque<Row>,
+) -> Result<Option<Piece>, ReadError> {
+    let mut piece = Piece {
+        number,
+        range: from..from,
+        rows: Vec::new(),
+        strays: Vec::new(),
+        checkpoints: Vec::new(),
+        subtrees: Vec::new(),
+    };
+    let mut bytes = 0;
+    while piece.rows.len() < PIECE && bytes < PIECE_BYTES {
+        if waiting.is_empty() {
+            let limit = u32::try_from(PIECE).ok().and_then(NonZeroU32::new);
+            let limit = limit.unwrap_or(NonZeroU32::MIN);
+            *waiting = reader.records(Seq::new(piece.range.end), limit)?.into();
+        }
+        let step: Vec<Row> = waiting.drain(..waiting.len().min(STEP)).collect();
+        let Some(last) = step.last() else {
+            break;
+        };
+        let covered = piece.range.end..last.seq().next().get();
+        let ascending = step.is_sorted_by(|row, next| row.seq() < next.seq());
+        let within = step
+            .first()
+            .is_some_and(|row| covered.contains(&row.seq().get()));
+        if !ascending || !within {
+            return Err(ReadError::new("its records were not handed out in order"));
+        }
+        bytes += file(reader, depth, &mut piece, step, covered)?;
+    }
+    if piece.rows.is_empty() {
+        return Ok(None);
+    }
+    let Range { start, end } = piece.range;
+    // The first piece also has what is filed under size 0, where nothing may be.
+    let sizes = if start == 0 { 0 } else { start + 1 }..end + 1;
+    piece.checkpoints = reader.checkpoints(sizes)?;
+    for level in LEVELS {
+        let height = u32::from(level) * LEVELS_PER_ROW;
+        let places = start >> height..end >> height;
+        if !places.is_empty() {
+            piece.subtrees.append(&mut reader.subtrees(level, places)?);
+        }
+    }
+    Ok(Some(piece))
+}
+
+/// Puts rows and their disclosures into a piece, and returns how many bytes they have.
+fn file(
+    reader: &mut dyn LogReader,
+    depth: Depth,
+    piece: &mut Piece,
+    rows: Vec<Row>,
+    covered: Range<u64>,
+) -> Result<usize, ReadError> {
+    let mut bytes = 0;
+    piece.range.end = covered.end;
+    let filed = match depth {
+        Depth::Signatures => reader.disclosures(covered)?,
+        Depth::Hashes => Vec::new(),
+    };
+    let mut filed = filed.into_iter().peekable();
+    for row in rows {
+        let mut disclosures = Vec::new();
+        while let Some((seq, text)) = filed.next_if(|(seq, _)| *seq <= row.seq()) {
+            bytes += text.len();
+            if seq == row.seq() {
+                disclosures.push(text);
+            } else {
+                piece.strays.push(seq);
+            }
+        }
+        if let Row::Record(row) = &row {
+            bytes += row.record.statement.len();
+        }
+        piece.rows.push(Fed { row, disclosures });
+    }
+    piece.strays.extend(filed.map(|(seq, _)| seq));
+    Ok(bytes)
+}

@@ -1,0 +1,199 @@
+//! Structural verification: whether a stored log is what its keys signed, from its first record to its
+//! last.
+
+mod duplicates;
+mod examine;
+mod feed;
+mod reader;
+mod report;
+mod terms;
+mod walk;
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+};
+
+use self::{
+    examine::{Examined, Ground},
+    feed::{Beyond, Piece},
+    walk::{Visit, Walk},
+};
+pub use self::{
+    reader::{Columns, HeadRow, LogReader, ReadError, Row, RowRecord},
+    report::{Report, Verdict},
+    terms::{Depth, Terms},
+};
+use super::{
+    checkpoint::{Checkpoint, CheckpointError},
+    id::Seq,
+    keys::{PublicKey, Role},
+    note::Note,
+    trust::{Trust, VerifiedGenesis, VerifiedRecord},
+    trusted::TrustedKeys,
+};
+use crate::action::Disclosure;
+
+/// Walks over a stored log and judges its bytes, structure and signatures (rules F, S and M9; F6 only of
+/// the genesis).
+///
+/// It never stops at a bad record. `progress` hears how many records were passed; `visit` sees each sound
+/// record in order, with its disclosures, so that a layer that knows what records mean can judge them in the
+/// same pass and add what it finds to the report.
+///
+/// Signatures are checked on all cores. Memory holds a few MiB of records at a time, and 8 bytes for each
+/// hidden member.
+pub fn verify_structure(
+    reader: &mut (dyn LogReader + Send),
+    terms: &Terms<'_>,
+    progress: &mut dyn FnMut(u64),
+    visit: &mut dyn FnMut(&VerifiedRecord, &[Disclosure]),
+) -> Report {
+    let Terms {
+        keys,
+        anchors,
+        depth,
+    } = *terms;
+    let first = match reader.records(Seq::GENESIS, NonZeroU32::MIN) {
+        Ok(rows) => rows.into_iter().next(),
+        Err(error) => {
+            let mut report = Report::new();
+            report.add_doubt(error.to_string());
+            return report;
+        }
+    };
+    let genesis = match &first {
+        Some(Row::Record(row)) => Some(VerifiedGenesis::check(&row.record)),
+        Some(Row::Malformed { .. }) | None => None,
+    };
+    let ground = Ground {
+        trust: genesis
+            .as_ref()
+            .and_then(|genesis| genesis.as_ref().ok())
+            .map(Trust::on_genesis),
+        depth,
+    };
+    let mut notes = Vec::new();
+    let anchors = read_anchors(anchors, keys, ground.trust.as_ref(), &mut notes);
+    let mut walk = Walk::new(ground.trust.as_ref(), anchors);
+    for note in notes {
+        walk.report.add_note(note);
+    }
+    match go(reader, &ground, &mut walk, progress, visit) {
+        Ok(beyond) => walk.finish(beyond),
+        Err(error) => walk.report.add_doubt(error.to_string()),
+    }
+    if let Err(error) = duplicates::find(reader, &mut walk) {
+        walk.report.add_doubt(error.to_string());
+    }
+    let mut report = walk.report;
+    match genesis {
+        Some(Err(broken)) => report.add_broken(broken),
+        Some(Ok(genesis)) => {
+            let vouched = keys.is_some_and(|keys| keys.vouch_for(&genesis).is_ok());
+            if !vouched {
+                report.add_doubt("self-consistent, signer not trusted");
+            }
+        }
+        None => {}
+    }
+    if depth == Depth::Hashes {
+        report.add_doubt("only hashes were looked at");
+    }
+    report
+}
+
+/// The checkpoints from outside that are signed by a trusted key, or, where the auditor brought none, by
+/// one of the log's own.
+fn read_anchors(
+    notes: &[Vec<u8>],
+    keys: Option<&TrustedKeys>,
+    trust: Option<&Trust>,
+    remarks: &mut Vec<String>,
+) -> Vec<Checkpoint> {
+    let signers: Vec<&PublicKey> = match (keys, trust) {
+        (Some(keys), _) => keys
+            .iter()
+            .filter(|(_, roles)| roles.contains(&Role::Checkpoint))
+            .map(|(key, _)| key.key())
+            .collect(),
+        (None, Some(trust)) => trust.ring().with_role(Role::Checkpoint).collect(),
+        (None, None) => Vec::new(),
+    };
+    let read = |note: &[u8]| -> Result<Checkpoint, CheckpointError> {
+        // Of a log that has no genesis any more, the origin is as the checkpoint says.
+        let origin = match trust {
+            Some(trust) => trust.origin().clone(),
+            None => Checkpoint::parse(Note::parse(note)?.unverified_text())?.origin,
+        };
+        let signers = signers.iter().copied();
+        Checkpoint::verify(note, &origin, signers).map(|(checkpoint, _)| checkpoint)
+    };
+    let mut anchors = Vec::new();
+    for (index, note) in notes.iter().enumerate() {
+        match read(note) {
+            Ok(checkpoint) if checkpoint.size > 0 => anchors.push(checkpoint),
+            Ok(_) => remarks.push(format!("checkpoint {index} from outside covers nothing")),
+            Err(error) => remarks.push(format!(
+                "checkpoint {index} from outside is ignored: {error}"
+            )),
+        }
+    }
+    anchors
+}
+
+/// Reads, examines and walks: one thread reads, one on each core examines, and this one walks in order.
+fn go(
+    reader: &mut (dyn LogReader + Send),
+    ground: &Ground,
+    walk: &mut Walk<'_>,
+    progress: &mut dyn FnMut(u64),
+    visit: Visit<'_>,
+) -> Result<Beyond, ReadError> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // As many pieces are in memory as there are turns.
+    let at_once = cores * 2 + 1;
+    let (turn, turns) = mpsc::sync_channel(at_once);
+    let (to_examine, pieces) = mpsc::sync_channel::<Piece>(at_once);
+    let (to_walk, examined) = mpsc::sync_channel::<Examined>(at_once);
+    let pieces = Mutex::new(pieces);
+    for _ in 0..at_once {
+        let _ = turn.send(());
+    }
+    thread::scope(|scope| {
+        // Owned here, so that whichever end goes first, the others notice and end too.
+        let (turn, examined) = (turn, examined);
+        let feeder = scope.spawn(move || feed::feed(reader, ground.depth, &turns, to_examine));
+        for _ in 0..cores {
+            let (to_walk, pieces) = (to_walk.clone(), &pieces);
+            scope.spawn(move || {
+                loop {
+                    let piece = pieces.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(piece) = piece else {
+                        break;
+                    };
+                    if to_walk.send(ground.examine(piece)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(to_walk);
+        let mut early = BTreeMap::new();
+        let mut number = 0;
+        for piece in &examined {
+            early.insert(piece.number, piece);
+            while let Some(piece) = early.remove(&number) {
+                walk.pass(piece, visit);
+                progress(walk.passed());
+                number += 1;
+                let _ = turn.send(());
+            }
+        }
+        feeder
+            .join()
+            .unwrap_or_else(|_| Err(ReadError::new("its reader panicked")))
+    })
+}

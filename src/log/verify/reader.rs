@@ -1,0 +1,125 @@
+use std::{num::NonZeroU32, ops::Range};
+
+use thiserror::Error;
+
+use crate::{
+    action::RequestId,
+    canonical::Digest,
+    clock::Timestamp,
+    log::{id::Seq, record::StoredRecord, tree::Subtree},
+};
+
+/// How a stored log is read by its verifier.
+///
+/// # Contract
+/// - Every answer comes from one snapshot: nothing that is committed meanwhile shows.
+/// - Answers ascend, hold only what lies in the range asked for, and hold all of it, except that
+///   `records` may stop early, after at least one row, once it has a MiB or so of statements.
+/// - Rows are handed out as they are stored, however wrong. What has no form at all is a
+///   [`Row::Malformed`], or is left out where an answer has no such variant. An error means that the
+///   store could not be read, and nothing about the log.
+/// - Nothing is written, created, repaired or locked out.
+///
+/// A reader that leaves rows out makes the verifier call a sound log broken; one that makes rows up cannot
+/// make it call a broken log intact, since what counts is signed.
+pub trait LogReader {
+    /// The head row.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn head_row(&mut self) -> Result<HeadRow, ReadError>;
+
+    /// At most `limit` records from `from` on.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn records(&mut self, from: Seq, limit: NonZeroU32) -> Result<Vec<Row>, ReadError>;
+
+    /// The checkpoints that are filed under these sizes, with their sizes.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn checkpoints(&mut self, sizes: Range<u64>) -> Result<Vec<(u64, Vec<u8>)>, ReadError>;
+
+    /// The full subtrees of a level (from 1) at these places.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn subtrees(&mut self, level: u8, places: Range<u64>) -> Result<Vec<Subtree>, ReadError>;
+
+    /// The texts of the disclosures that are filed under these records, with their records.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn disclosures(&mut self, records: Range<u64>) -> Result<Vec<(Seq, String)>, ReadError>;
+}
+
+/// The head row of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeadRow {
+    /// Its bytes ([`Head::encode`](crate::log::Head::encode)).
+    Stored(Vec<u8>),
+    /// It should be there and is not.
+    Missing,
+    /// Logs in this form have none, as in an export.
+    NotKept,
+}
+
+/// A stored record with what is stored about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A row that could be read.
+    Record(Box<RowRecord>),
+    /// A row with this number whose columns are no record.
+    Malformed {
+        /// Its number.
+        seq: Seq,
+        /// Which column, and how it should be.
+        what: &'static str,
+    },
+}
+
+impl Row {
+    /// The number under which it is stored.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::Record(row) => row.record.seq,
+            Self::Malformed { seq, .. } => *seq,
+        }
+    }
+}
+
+/// A record and the columns beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowRecord {
+    /// The record.
+    pub record: StoredRecord,
+    /// Copies of what its statement says, for searching.
+    pub columns: Columns,
+}
+
+/// What a store copies out of a statement in order to search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The leaf of the record before.
+    pub prev: Digest,
+    /// The text of the kind.
+    pub kind: String,
+    /// The request.
+    pub request: Option<RequestId>,
+    /// Gate time.
+    pub ts: Timestamp,
+}
+
+/// The store could not be read.
+#[derive(Debug, Error)]
+#[error("the log could not be read: {0}")]
+pub struct ReadError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl ReadError {
+    /// An error with its cause.
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}

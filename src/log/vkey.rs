@@ -1,0 +1,168 @@
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+use crate::canonical::Digest;
+
+use super::{
+    base64,
+    keys::{ED25519, NotAKey, PublicKey},
+};
+
+/// The name under which a key signs notes (C2SP signed-note).
+///
+/// Not empty, without white space, `+` and control characters, and at most 200 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`NotAKeyName`] says what a name may be.
+    pub fn new(name: impl Into<String>) -> Result<Self, NotAKeyName> {
+        let name = name.into();
+        let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
+        if name.is_empty() || name.len() > 200 || !name.chars().all(allowed) {
+            return Err(NotAKeyName);
+        }
+        Ok(Self(name))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is no key name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a key name is 1 to 200 bytes without white space, `+` and control characters")]
+pub struct NotAKeyName;
+
+/// The four bytes that tell the keys of one name apart in signature lines: short, and so only a hint.
+///
+/// `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)`, cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyHint([u8; 4]);
+
+impl KeyHint {
+    /// The hint for an Ed25519 key under this name.
+    #[must_use]
+    pub fn of(name: &KeyName, key: &PublicKey) -> Self {
+        let name = name.as_str().as_bytes();
+        let digest = Digest::of_parts(&[name, b"\n", &[ED25519], key.as_bytes()]);
+        let [a, b, c, d, ..] = *digest.as_bytes();
+        Self([a, b, c, d])
+    }
+
+    /// The hint with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 4]) -> Self {
+        Self(bytes)
+    }
+
+    /// The four bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 4] {
+        &self.0
+    }
+}
+
+/// A public key and the name under which it signs notes: what C2SP signed-note calls a vkey.
+///
+/// Written as `<name>+<hint in hex>+<base64 of 0x01 ‖ public key>`, for other tools to read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VerifierKey {
+    name: KeyName,
+    key: PublicKey,
+}
+
+impl VerifierKey {
+    /// A key under a name.
+    #[must_use]
+    pub const fn new(name: KeyName, key: PublicKey) -> Self {
+        Self { name, key }
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The hint in this key's signature lines.
+    #[must_use]
+    pub fn hint(&self) -> KeyHint {
+        KeyHint::of(&self.name, &self.key)
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, key } = self;
+        let hint = u32::from_be_bytes(*self.hint().as_bytes());
+        let mut typed = vec![ED25519];
+        typed.extend_from_slice(key.as_bytes());
+        write!(f, "{name}+{hint:08x}+{}", base64::encode(&typed))
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NotAVerifierKey;
+
+    /// Reads exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NotAVerifierKey> {
+        // Base64 has `+` too, so only the first two separate.
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(hint), Some(typed)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(NotAVerifierKey::Malformed);
+        };
+        let name = KeyName::new(name).map_err(|_| NotAVerifierKey::Malformed)?;
+        let typed = base64::decode(typed).ok_or(NotAVerifierKey::Malformed)?;
+        let Some((&[kind], bytes)) = typed.split_first_chunk::<1>() else {
+            return Err(NotAVerifierKey::Malformed);
+        };
+        if kind != ED25519 {
+            return Err(NotAVerifierKey::OtherType);
+        }
+        let bytes = bytes.try_into().map_err(|_| NotAVerifierKey::Malformed)?;
+        let vkey = Self::new(name, PublicKey::from_bytes(bytes)?);
+        let expected = u32::from_be_bytes(*vkey.hint().as_bytes());
+        if hint != format!("{expected:08x}") {
+            return Err(NotAVerifierKey::WrongHint);
+        }
+        Ok(vkey)
+    }
+}
+
+/// Why a text is no verifier key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotAVerifierKey {
+    /// Not of the form.
+    #[error("a verifier key is written `<name>+<8 hex digits>+<base64>`")]
+    Malformed,
+    /// The hint belongs to another name or key: something was mistyped.
+    #[error("the eight digits of the verifier key do not fit its name and key; copy it again")]
+    WrongHint,
+    /// Not an Ed25519 key for notes.
+    #[error("the verifier key is not of type 1 (Ed25519)")]
+    OtherType,
+    /// The key itself is refused.
+    #[error(transparent)]
+    Key(#[from] NotAKey),
+}
