@@ -17,3 +17,4 @@ pub mod clock;
 pub mod action;
 pub mod policy;
 pub mod log;
+pub mod approval;
