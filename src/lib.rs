@@ -18,3 +18,4 @@ pub mod action;
 pub mod policy;
 pub mod log;
 pub mod approval;
+pub mod journal;
