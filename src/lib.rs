@@ -19,3 +19,4 @@ pub mod policy;
 pub mod log;
 pub mod approval;
 pub mod journal;
+pub mod lineage;
