@@ -20,3 +20,4 @@ pub mod log;
 pub mod approval;
 pub mod journal;
 pub mod lineage;
+pub mod store;

@@ -1,0 +1,383 @@
+//! Answers to questions, each within one snapshot.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row as SqlRow, params};
+
+use crate::action::{Disclosure, Pseudonym, RequestId};
+use crate::canonical::Digest;
+use crate::clock::Timestamp;
+use crate::log::{Seq, StoredRecord, decode_signatures};
+
+use super::super::error::StoreError;
+use super::super::query::{EdgesOf, Found, PageOf, Query};
+use super::super::rows::{EdgeRow, NodeRow, Phase, RequestRow, Tag, TimerRow};
+use super::super::step::ScopeKey;
+use super::append::{Versions, secret};
+use super::codec::{first_place, integer, natural, seq_of_place, store_error};
+use super::outbox;
+
+const RECORD: &str = "seq, statement, signatures, leaf";
+const REQUEST: &str = "request, phase, actor, joinable, tenant, filed, seq";
+
+/// Answers everything but [`Query::Instances`], which needs the locks beside the file.
+pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError> {
+    Ok(match query {
+        Query::Request(request) => Found::Records(many(
+            conn,
+            &format!("SELECT {RECORD} FROM record WHERE request = ?1 ORDER BY seq"),
+            [request],
+            record,
+        )?),
+        Query::Versions(scopes) => Found::Versions(versions(conn, &scopes)?),
+        Query::Secret => Found::Secret(secret(conn)?),
+        Query::Disclosures(mut seqs) => {
+            seqs.sort_unstable();
+            seqs.dedup();
+            let mut all = Vec::new();
+            for seq in seqs {
+                all.extend(disclosures(conn, seq.get()..seq.get().saturating_add(1))?);
+            }
+            Found::Disclosures(all)
+        }
+        Query::DisclosuresFrom { from, to } => {
+            Found::Disclosures(disclosures(conn, from.get()..to.get())?)
+        }
+        Query::Row(id) => Found::Rows(many(
+            conn,
+            &format!("SELECT {REQUEST} FROM request WHERE request = ?1"),
+            [id],
+            request,
+        )?),
+        Query::Inbox(page) => Found::Rows(inbox(conn, &page)?),
+        Query::Actor { tag, after, limit } => Found::Rows(many(
+            conn,
+            &format!(
+                "SELECT {REQUEST} FROM request WHERE phase <> 4 AND actor = ?1 AND request > ?2 \
+                 ORDER BY request LIMIT ?3"
+            ),
+            params![tag, after_id(after), limit],
+            request,
+        )?),
+        Query::Join(tag) => Found::Rows(many(
+            conn,
+            &format!(
+                "SELECT {REQUEST} FROM request WHERE phase = 0 AND joinable = ?1 ORDER BY request"
+            ),
+            [tag],
+            request,
+        )?),
+        Query::Due { until, limit } => Found::Timers(many(
+            conn,
+            "SELECT due, request, what FROM timer WHERE due <= ?1 \
+             ORDER BY due, request, what LIMIT ?2",
+            params![until, limit],
+            timer,
+        )?),
+        Query::NextDue { after: None, limit } => Found::Timers(many(
+            conn,
+            "SELECT due, request, what FROM timer ORDER BY due, request, what LIMIT ?1",
+            params![limit],
+            timer,
+        )?),
+        Query::NextDue {
+            after: Some(after),
+            limit,
+        } => Found::Timers(many(
+            conn,
+            "SELECT due, request, what FROM timer WHERE (due, request, what) > (?1, ?2, ?3) \
+             ORDER BY due, request, what LIMIT ?4",
+            params![after.due, after.request, after.what, limit],
+            timer,
+        )?),
+        Query::EdgesFrom(page) => Found::Edges(edges_from(conn, &page)?),
+        Query::EdgesTo(page) => Found::Edges(edges_to(conn, &page)?),
+        Query::Edges { after: None, limit } => Found::Edges(many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge \
+             ORDER BY source, relation, target, seq LIMIT ?1",
+            params![limit],
+            edge,
+        )?),
+        Query::Edges {
+            after: Some(after),
+            limit,
+        } => Found::Edges(many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge \
+             WHERE (source, relation, target, seq) > (?1, ?2, ?3, ?4) \
+             ORDER BY source, relation, target, seq LIMIT ?5",
+            params![after.from, after.relation, after.to, after.seq, limit],
+            edge,
+        )?),
+        Query::Nodes(mut keys) => {
+            keys.sort_unstable();
+            keys.dedup();
+            let mut nodes = Vec::with_capacity(keys.len());
+            for key in keys {
+                nodes.extend(many(
+                    conn,
+                    "SELECT name, kind, clear FROM node WHERE name = ?1",
+                    [key],
+                    |row| {
+                        Ok(NodeRow {
+                            key: row.get(0)?,
+                            kind: row.get(1)?,
+                            clear: row.get(2)?,
+                        })
+                    },
+                )?);
+            }
+            Found::Nodes(nodes)
+        }
+        Query::Checkpoint { at_least } => Found::Checkpoints(checkpoints(conn, at_least, 1)?),
+        Query::CheckpointsFrom { at_least, limit } => {
+            Found::Checkpoints(checkpoints(conn, at_least, limit.get())?)
+        }
+        Query::Leaves(range) => Found::Digests(leaves(conn, range)?),
+        Query::Subtrees { level, range } => Found::Digests(subtrees(conn, level, range)?),
+        Query::Pseudonym(tag) => Found::Pseudonym(pseudonym(conn, tag)?),
+        Query::Outbox => Found::Outbox(outbox::counts(conn)?),
+        Query::Cursor(name) => Found::Cursor(
+            conn.prepare_cached("SELECT seq FROM cursor WHERE name = ?1")
+                .and_then(|mut select| select.query_row([name], |row| row.get(0)).optional())
+                .map_err(store_error)?,
+        ),
+        Query::NextNotice { channels, now } => Found::Moment(outbox::next(conn, &channels, now)?),
+        Query::Messages(request) => Found::Messages(outbox::about(conn, request)?),
+        Query::Instances => {
+            return Err(StoreError::Unsupported("a question that needs the locks"));
+        }
+    })
+}
+
+/// Every row of a statement, which is kept prepared.
+pub(super) fn many<T>(
+    conn: &Connection,
+    sql: &str,
+    values: impl Params,
+    each: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    conn.prepare_cached(sql)
+        .and_then(|mut select| select.query_map(values, each)?.collect())
+        .map_err(store_error)
+}
+
+pub(super) fn read(
+    conn: &Connection,
+    from: Seq,
+    limit: u32,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let records = many(
+        conn,
+        &format!("SELECT {RECORD} FROM record WHERE seq >= ?1 ORDER BY seq LIMIT ?2"),
+        params![from, limit],
+        record,
+    )?;
+    let gap = |(at, record): (u64, &StoredRecord)| record.seq.get() != from.get() + at;
+    if (0..).zip(&records).any(gap) {
+        return Err(StoreError::corrupt("a record is missing"));
+    }
+    Ok(records)
+}
+
+pub(super) fn versions(
+    conn: &Connection,
+    scopes: &BTreeSet<ScopeKey>,
+) -> Result<Versions, StoreError> {
+    let mut select = conn
+        .prepare_cached("SELECT version FROM scope WHERE name = ?1")
+        .map_err(store_error)?;
+    let mut versions = Versions::new();
+    for scope in scopes {
+        let version = select
+            .query_row([scope.as_bytes()], |row| Ok(natural(row.get_ref(0)?)?))
+            .optional()
+            .map_err(store_error)?;
+        versions.insert(scope.clone(), version.unwrap_or(0));
+    }
+    Ok(versions)
+}
+
+pub(super) fn pseudonym(conn: &Connection, tag: Tag) -> Result<Option<Pseudonym>, StoreError> {
+    conn.prepare_cached("SELECT pseudonym FROM person WHERE tag = ?1")
+        .and_then(|mut select| select.query_row([tag], |row| row.get(0)).optional())
+        .map_err(store_error)
+}
+
+pub(super) fn disclosures(
+    conn: &Connection,
+    range: Range<u64>,
+) -> Result<Vec<(Seq, Disclosure)>, StoreError> {
+    let texts = many(
+        conn,
+        "SELECT place, text FROM disclosure WHERE place >= ?1 AND place < ?2 ORDER BY place",
+        params![first_place(range.start), first_place(range.end)],
+        |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
+    )?;
+    texts
+        .into_iter()
+        .map(|(place, text)| {
+            let disclosure = Disclosure::parse(&text)
+                .map_err(|_| StoreError::corrupt("a disclosure cannot be read"))?;
+            Ok((seq_of_place(place), disclosure))
+        })
+        .collect()
+}
+
+pub(super) fn checkpoints(
+    conn: &Connection,
+    at_least: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    many(
+        conn,
+        "SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT ?2",
+        params![integer(at_least), limit],
+        |row| Ok((natural(row.get_ref(0)?)?, row.get(1)?)),
+    )
+}
+
+fn leaves(conn: &Connection, range: Range<u64>) -> Result<Vec<Digest>, StoreError> {
+    let found = many(
+        conn,
+        "SELECT leaf FROM record WHERE seq >= ?1 AND seq < ?2 ORDER BY seq",
+        params![integer(range.start), integer(range.end)],
+        |row| row.get(0),
+    )?;
+    all(found, &range)
+}
+
+fn subtrees(conn: &Connection, level: u8, range: Range<u64>) -> Result<Vec<Digest>, StoreError> {
+    let found = many(
+        conn,
+        "SELECT hash FROM subtree WHERE level = ?1 AND number >= ?2 AND number < ?3 ORDER BY number",
+        params![level, integer(range.start), integer(range.end)],
+        |row| row.get(0),
+    )?;
+    all(found, &range)
+}
+
+fn all(found: Vec<Digest>, range: &Range<u64>) -> Result<Vec<Digest>, StoreError> {
+    if found.len() as u64 == range.end.saturating_sub(range.start) {
+        Ok(found)
+    } else {
+        Err(StoreError::corrupt("a hash of the tree is missing"))
+    }
+}
+
+fn inbox(conn: &Connection, page: &PageOf) -> Result<Vec<RequestRow>, StoreError> {
+    let PageOf {
+        phases,
+        after,
+        limit,
+    } = page;
+    let mut rows = Vec::new();
+    for phase in phases {
+        // The words of the partial index, where there is one for the phase.
+        let indexed = if *phase == Phase::Closed {
+            ""
+        } else {
+            "phase <> 4 AND"
+        };
+        rows.extend(many(
+            conn,
+            &format!(
+                "SELECT {REQUEST} FROM request WHERE {indexed} phase = ?1 AND request > ?2 \
+                 ORDER BY request LIMIT ?3"
+            ),
+            params![phase, after_id(*after), limit],
+            request,
+        )?);
+    }
+    rows.sort_unstable_by_key(|row| row.request);
+    rows.truncate(limit.get() as usize);
+    Ok(rows)
+}
+
+fn edges_from(conn: &Connection, page: &EdgesOf) -> Result<Vec<EdgeRow>, StoreError> {
+    let EdgesOf { node, after, limit } = page;
+    match after {
+        None => many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge WHERE source = ?1 \
+             ORDER BY relation, target, seq LIMIT ?2",
+            params![node, limit],
+            edge,
+        ),
+        Some(after) => many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge \
+             WHERE source = ?1 AND (relation, target, seq) > (?2, ?3, ?4) \
+             ORDER BY relation, target, seq LIMIT ?5",
+            params![node, after.relation, after.to, after.seq, limit],
+            edge,
+        ),
+    }
+}
+
+fn edges_to(conn: &Connection, page: &EdgesOf) -> Result<Vec<EdgeRow>, StoreError> {
+    let EdgesOf { node, after, limit } = page;
+    match after {
+        None => many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge WHERE target = ?1 \
+             ORDER BY relation, source, seq LIMIT ?2",
+            params![node, limit],
+            edge,
+        ),
+        Some(after) => many(
+            conn,
+            "SELECT source, relation, target, seq FROM edge \
+             WHERE target = ?1 AND (relation, source, seq) > (?2, ?3, ?4) \
+             ORDER BY relation, source, seq LIMIT ?5",
+            params![node, after.relation, after.from, after.seq, limit],
+            edge,
+        ),
+    }
+}
+
+/// What an id is compared with: the empty value comes before every id.
+fn after_id(after: Option<RequestId>) -> Vec<u8> {
+    after.map_or_else(Vec::new, |id| id.as_uuid().as_bytes().to_vec())
+}
+
+pub(super) fn record(row: &SqlRow<'_>) -> rusqlite::Result<StoredRecord> {
+    Ok(StoredRecord {
+        seq: row.get(0)?,
+        statement: row.get(1)?,
+        // Cut signatures are none: the verifier then says which record is broken.
+        signatures: decode_signatures(row.get_ref(2)?.as_blob()?).unwrap_or_default(),
+        leaf: row.get(3)?,
+    })
+}
+
+fn request(row: &SqlRow<'_>) -> rusqlite::Result<RequestRow> {
+    Ok(RequestRow {
+        request: row.get(0)?,
+        phase: row.get(1)?,
+        actor: row.get(2)?,
+        join: row.get(3)?,
+        tenant: row.get(4)?,
+        filed: row.get::<_, Timestamp>(5)?,
+        seq: row.get(6)?,
+    })
+}
+
+fn timer(row: &SqlRow<'_>) -> rusqlite::Result<TimerRow> {
+    Ok(TimerRow {
+        due: row.get(0)?,
+        request: row.get(1)?,
+        what: row.get(2)?,
+    })
+}
+
+fn edge(row: &SqlRow<'_>) -> rusqlite::Result<EdgeRow> {
+    Ok(EdgeRow {
+        from: row.get(0)?,
+        relation: row.get(1)?,
+        to: row.get(2)?,
+        seq: row.get(3)?,
+    })
+}

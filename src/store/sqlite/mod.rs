@@ -1,0 +1,286 @@
+//! A store in one SQLite file, for any number of processes on one machine.
+//!
+//! Beside the file `<database>` stand `<database>-wal` and `<database>-shm` (SQLite's), `<database>.lock` (writers take
+//! turns by it) and the directory `<database>.run` (sockets and locks of the processes that have the store open).
+
+mod append;
+mod checkpointer;
+mod codec;
+mod find;
+mod instances;
+mod listener;
+mod open;
+mod options;
+mod outbox;
+mod pool;
+mod reader;
+mod runtime;
+mod schema;
+mod tend;
+mod transaction;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use crate::clock::Bell;
+use crate::log::{Head, Seq, StoredRecord};
+
+use super::chore::{Chore, Tended};
+use super::contract::{Durability, Guarantees, Reach, Store};
+use super::error::StoreError;
+use super::query::{Found, Query};
+use super::step::{Committed, Step};
+use checkpointer::Checkpointer;
+use instances::Instances;
+use listener::{Bells, Listener};
+use open::{ReadOnly, Site};
+use pool::Pool;
+use runtime::Runtime;
+use transaction::Transaction;
+use turns::Turns;
+
+pub use options::{Sharing, SqliteOptions};
+pub use reader::SqliteReader;
+
+/// A store in an SQLite file.
+///
+/// Every commit is synced to the disk before it is answered (write-ahead log, `synchronous=FULL`). Its futures do their work
+/// when first polled. Reading never waits for writing.
+pub struct SqliteStore {
+    // Connections are closed in this order: the writer's last, since only it can leave one file behind instead of three.
+    listener: Mutex<Option<Listener>>,
+    pool: Pool,
+    /// `None` for a store that is only read.
+    writing: Option<Writing>,
+    bells: Arc<Bells>,
+    runtime: Arc<Runtime>,
+    instances: Instances,
+    site: Site,
+}
+
+struct Writing {
+    checkpointer: Checkpointer,
+    conn: Mutex<Connection>,
+    turns: Turns,
+}
+
+impl SqliteStore {
+    /// Opens a store that is there; see [`SqliteOptions::open`].
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::default().open(path)
+    }
+
+    /// Makes a store in a new file; see [`SqliteOptions::create`].
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::create`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::default().create(path)
+    }
+
+    /// Opens a store, or makes it where nothing is; see [`SqliteOptions::open_or_create`].
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_or_create`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::default().open_or_create(path)
+    }
+
+    /// Opens a store for reading only; see [`SqliteOptions::open_read_only`].
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_read_only`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteOptions::default().open_read_only(path)
+    }
+
+    /// The file, without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.site.path
+    }
+
+    /// A snapshot of the log, to verify it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be read.
+    pub fn log_reader(&self) -> Result<SqliteReader, StoreError> {
+        SqliteReader::new(&self.pool)
+    }
+
+    fn assemble(site: Site, turns: Turns) -> Result<Self, StoreError> {
+        let conn = site.connect()?;
+        schema::check(&conn)?;
+        let checkpointer = Checkpointer::start(site.connect()?).map_err(StoreError::unavailable)?;
+        let pool = Pool::new(site.clone(), None);
+        Ok(Self::with(
+            site,
+            pool,
+            Some(Writing {
+                checkpointer,
+                conn: Mutex::new(conn),
+                turns,
+            }),
+        ))
+    }
+
+    fn assemble_read_only(site: Site, how: ReadOnly) -> Result<Self, StoreError> {
+        let pool = Pool::new(site.clone(), Some(how));
+        pool.read(schema::check)?;
+        Ok(Self::with(site, pool, None))
+    }
+
+    fn with(site: Site, pool: Pool, writing: Option<Writing>) -> Self {
+        Self {
+            runtime: Arc::new(Runtime::new(&site)),
+            site,
+            writing,
+            pool,
+            bells: Arc::default(),
+            instances: Instances::default(),
+            listener: Mutex::new(None),
+        }
+    }
+
+    fn writing(&self) -> Result<&Writing, StoreError> {
+        self.writing
+            .as_ref()
+            .ok_or(StoreError::Unsupported("it was opened for reading only"))
+    }
+
+    fn append_now(&self, step: Step) -> Result<Committed, StoreError> {
+        let writing = self.writing()?;
+        let batch = {
+            let conn = writing.lock();
+            let _turn = writing.turns.take()?;
+            writing.checkpointer.help(&conn);
+            append::append(&conn, step)?
+        };
+        writing.checkpointer.wrote(&batch);
+        self.bells.ring();
+        self.runtime.ring_others();
+        Ok(Committed { head: batch.head })
+    }
+
+    fn tend_now(&self, chore: Chore) -> Result<Tended, StoreError> {
+        let writing = self.writing()?;
+        if !self.pool.read(|conn| tend::worthwhile(conn, &chore))? {
+            return Ok(Tended::Claimed(Vec::new()));
+        }
+        if let Chore::PutInstance { instance, .. } = &chore {
+            self.instances.hold(*instance, &self.runtime)?;
+        }
+        let dropped = match &chore {
+            Chore::DropInstance(instance) => Some(*instance),
+            _ => None,
+        };
+        let tended = {
+            let conn = writing.lock();
+            let _turn = writing.turns.take()?;
+            let transaction = Transaction::begin(&conn)?;
+            let tended = tend::tend(&conn, chore)?;
+            transaction.commit()?;
+            tended
+        };
+        if let Some(instance) = dropped {
+            self.instances.release(instance, &self.runtime);
+        }
+        Ok(tended)
+    }
+
+    /// Starts to listen; a store that cannot bind its socket looks once a second instead.
+    fn listen(&self) -> Result<Listener, StoreError> {
+        let socket = match &self.writing {
+            None => None,
+            Some(_) => self
+                .runtime
+                .bind()
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "no socket for wake-ups; commits of other processes are noticed within a second");
+                })
+                .ok(),
+        };
+        let conn = self.pool.connect()?;
+        Listener::start(socket, conn, &self.bells, &self.runtime).map_err(StoreError::unavailable)
+    }
+}
+
+impl Writing {
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic leaves at most an open transaction, which the next one to begin rolls back.
+        self.conn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn guarantees(&self) -> Guarantees {
+        Guarantees {
+            durability: Durability::Fsync,
+            reach: Reach::Machine,
+            database: Some(self.path().to_path_buf()),
+        }
+    }
+
+    async fn head(&self) -> Result<Option<Head>, StoreError> {
+        self.pool.read(append::head)
+    }
+
+    async fn append(&self, step: Step) -> Result<Committed, StoreError> {
+        self.append_now(step)
+    }
+
+    async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
+        self.pool.read(|conn| find::read(conn, from, limit.get()))
+    }
+
+    async fn find(&self, query: Query) -> Result<Found, StoreError> {
+        self.pool.read(|conn| match query {
+            Query::Instances => self
+                .instances
+                .list(conn, &self.runtime)
+                .map(Found::Instances),
+            query => find::find(conn, query),
+        })
+    }
+
+    async fn tend(&self, chore: Chore) -> Result<Tended, StoreError> {
+        self.tend_now(chore)
+    }
+
+    fn on_commit(&self, bell: Bell) {
+        self.bells.add(bell);
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if listener.is_none() {
+            match self.listen() {
+                Ok(started) => *listener = Some(started),
+                Err(error) => {
+                    tracing::error!(%error, "commits of other processes will not be noticed");
+                }
+            }
+        }
+        // What was committed before the listener was there.
+        self.bells.ring();
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.site.path)
+            .field("read_only", &self.writing.is_none())
+            .finish_non_exhaustive()
+    }
+}
