@@ -21,3 +21,4 @@ pub mod approval;
 pub mod journal;
 pub mod lineage;
 pub mod store;
+pub mod audit;

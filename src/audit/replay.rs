@@ -1,0 +1,415 @@
+//! The meaning of a log: every record against the life of its request, in one pass.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::action::{ActionDigest, Bound, InstanceId, RequestId};
+use crate::approval::{
+    At, Decision, Event, Illegal, MeaningRule, Reassessed, Recorded, RequestState, Requested,
+    Started, Status, Voted,
+};
+use crate::canonical::{Admission, Object, admit};
+use crate::clock::Timestamp;
+use crate::log::{Kind, Rule, Seq};
+use crate::policy::PolicyRevision;
+
+use super::ended::{Ended, Mark, ShortDigest};
+use super::listed::Listed;
+use super::report::{Excused, NotJudged, Problem, Requests};
+
+/// The fold over all records so far.
+///
+/// It holds the state of requests that are open, 32 bytes for each that is not, and the policies that processes adopted.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    open: BTreeMap<RequestId, Open>,
+    ended: Ended,
+    adopted: HashSet<(InstanceId, PolicyRevision)>,
+    clocks: BTreeSet<At>,
+    requests: Requests,
+    findings: Findings,
+    watch: Watch,
+}
+
+/// A request whose life goes on.
+#[derive(Debug)]
+struct Open {
+    /// Its fold, which is given a stand-in for the bound form: as a tree that is most of what a request takes.
+    state: RequestState,
+    action: ActionDigest,
+    /// The action digest of the stand-in.
+    stand_in: ActionDigest,
+    /// The bound form, where somebody observes; as bytes it takes a fifth.
+    form: Option<Box<[u8]>>,
+    view: View,
+}
+
+impl Open {
+    /// A request from its first record, which is legal.
+    fn begin(recorded: &Recorded, watch: Watch) -> Result<Self, Illegal> {
+        // Judged as it is, before anything is left out of it.
+        let whole = RequestState::begin(recorded)?;
+        let mut reduced = recorded.clone();
+        let mut form = None;
+        if let Event::Requested(requested) = &mut reduced.event {
+            form = match watch {
+                Watch::Observed => Some(requested.bound.form().to_canonical().into_boxed_slice()),
+                Watch::Unobserved => None,
+            };
+            let stand_in = Object::new().with("request", whole.request().to_string());
+            requested.bound = Bound::of_form(stand_in.into(), Vec::new());
+            requested.because = None;
+            requested.reason = None;
+            reduced.action = Some(requested.bound.digest());
+        }
+        let state = RequestState::begin(&reduced)?;
+        Ok(Self {
+            action: whole.digest(),
+            stand_in: state.digest(),
+            state,
+            form,
+            view: View::Clear,
+        })
+    }
+
+    fn apply(&mut self, recorded: &mut Recorded) -> Result<(), Illegal> {
+        if recorded.action == Some(self.action) {
+            recorded.action = Some(self.stand_in);
+        } else {
+            // Whatever it names, the fold must not take it for the stand-in.
+            recorded.action = None;
+        }
+        self.state.apply(recorded)
+    }
+
+    fn bound(&self) -> Option<Bound> {
+        let form = admit(self.form.as_deref()?, &Admission::default()).ok()?;
+        Some(Bound::of_form(form, Vec::new()))
+    }
+}
+
+/// Whether whoever replays wants to see the bound forms of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Watch {
+    #[default]
+    Unobserved,
+    Observed,
+}
+
+/// Sees a legal record, and what its request is bound to if it asks.
+pub(super) type Observer<'o> = &'o mut dyn FnMut(&Recorded, &dyn Fn() -> Option<Bound>);
+
+/// How much of a request's life this reader can judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    Clear,
+    /// From the first record on that may have changed the rules for it in a way that this reader does not know.
+    Clouded,
+}
+
+/// What a replay found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub problems: Listed<Problem>,
+    /// What would be a problem if the request had no record that this reader cannot judge.
+    pub doubts: Listed<Problem>,
+    pub exceptions: Listed<Excused>,
+    pub not_judged: Listed<NotJudged>,
+}
+
+/// What a replay adds up to.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub requests: Requests,
+    pub findings: Findings,
+    pub unresolved: Vec<RequestId>,
+    pub open: BTreeMap<RequestId, RequestState>,
+    pub ended: Ended,
+}
+
+/// A record whose body is not judged.
+#[derive(Debug)]
+pub(super) struct Unread<'a> {
+    pub seq: At,
+    pub kind: &'a str,
+    /// The kind, where the reader knows it and the record's version and extensions.
+    pub reserved: Option<Kind>,
+    pub request: Option<RequestId>,
+    pub action: Option<ActionDigest>,
+}
+
+impl Replay {
+    pub(super) fn new(watch: Watch) -> Self {
+        Self {
+            watch,
+            ..Self::default()
+        }
+    }
+
+    /// Moves on by one record, and shows it to `observe` if it was legal.
+    pub(super) fn event(&mut self, recorded: Recorded, observe: Observer<'_>) {
+        self.check_decision(&recorded);
+        let seq = recorded.seq;
+        match &recorded.event {
+            Event::PolicyAdopted(adopted) => {
+                let adopted = (adopted.instance, adopted.revision.clone());
+                self.adopted.insert(adopted);
+                observe(&recorded, &|| None);
+            }
+            Event::Clock(_) => {
+                self.clocks.insert(seq);
+                observe(&recorded, &|| None);
+            }
+            Event::ClockAcknowledged(acknowledged) => {
+                if !self.clocks.contains(&acknowledged.clock) {
+                    let why = "`clock` names a record that is none of a clock";
+                    self.problem(seq, Rule::M1, why);
+                }
+                observe(&recorded, &|| None);
+            }
+            Event::Requested(_)
+            | Event::Voted(_)
+            | Event::Reassessed(_)
+            | Event::Started(_)
+            | Event::LeaseRenewed(_)
+            | Event::Finished(_)
+            | Event::Lost(_)
+            | Event::Withdrawn(_)
+            | Event::Superseded(_)
+            | Event::Cancelled(_)
+            | Event::Revoked(_)
+            | Event::Expired(_)
+            | Event::Reconciled(_) => self.of_request(recorded, observe),
+        }
+    }
+
+    fn of_request(&mut self, mut recorded: Recorded, observe: Observer<'_>) {
+        let seq = recorded.seq;
+        let Some(request) = recorded.request else {
+            return self.problem(seq, Rule::M3, "it belongs to no request");
+        };
+        let Some(open) = self.open.get_mut(&request) else {
+            return self.begin(request, &recorded, observe);
+        };
+        if let Err(illegal) = open.apply(&mut recorded) {
+            let view = open.view;
+            return self.illegal(seq, &illegal, view);
+        }
+        observe(&recorded, &|| open.bound());
+        if let Event::Voted(voted) = &recorded.event {
+            note_exception(&mut self.findings, seq, voted);
+        }
+        self.settle(request);
+    }
+
+    fn begin(&mut self, request: RequestId, recorded: &Recorded, observe: Observer<'_>) {
+        let seq = recorded.seq;
+        if let Some(Mark { first, .. }) = self.ended.find(&request) {
+            let why = format!("the life of the request that record {first} filed was over");
+            return self.problem(seq, Rule::M3, why);
+        }
+        match Open::begin(recorded, self.watch) {
+            Ok(open) => {
+                observe(recorded, &|| open.bound());
+                self.open.insert(request, open);
+                self.settle(request);
+            }
+            Err(illegal) => self.illegal(seq, &illegal, View::Clear),
+        }
+    }
+
+    /// Lets go of a request whose life is over.
+    fn settle(&mut self, request: RequestId) {
+        let Some(open) = self.open.get(&request) else {
+            return;
+        };
+        let status = by_records(&open.state);
+        if is_open(&status) {
+            return;
+        }
+        let mark = Mark {
+            request,
+            first: open.state.first(),
+            action: ShortDigest::of(&open.action),
+        };
+        self.requests.count(&status);
+        self.open.remove(&request);
+        self.ended.insert(mark);
+    }
+
+    /// M8: a policy is adopted by a process before it decides there.
+    fn check_decision(&mut self, recorded: &Recorded) {
+        let (decision, instance) = match &recorded.event {
+            Event::Requested(requested) => {
+                let Requested {
+                    decision, instance, ..
+                } = &**requested;
+                (decision, instance)
+            }
+            Event::Reassessed(reassessed) => {
+                let Reassessed {
+                    decision, instance, ..
+                } = &**reassessed;
+                (decision, instance)
+            }
+            Event::Started(started) => {
+                let Started {
+                    decision, instance, ..
+                } = &**started;
+                (decision, instance)
+            }
+            _ => return,
+        };
+        let Decision { revision, rules: _ } = decision;
+        if !self.adopted.contains(&(*instance, revision.clone())) {
+            let why = "the process that decided had not adopted the policy that it names";
+            self.problem(recorded.seq, Rule::M8, why);
+        }
+    }
+
+    /// A record whose body this reader does not judge.
+    pub(super) fn unread(&mut self, unread: &Unread<'_>) {
+        let Unread {
+            seq,
+            kind,
+            reserved,
+            request,
+            action,
+        } = *unread;
+        let Some(request) = request else {
+            return self.not_judged(seq, kind);
+        };
+        let filed = match self.open.get_mut(&request) {
+            Some(open) => {
+                if reserved.is_none_or(may_loosen) {
+                    open.view = View::Clouded;
+                }
+                Some(ShortDigest::of(&open.action))
+            }
+            None => self.ended.find(&request).map(|mark| mark.action),
+        };
+        if reserved.is_some() && (filed.is_none() || filed != action.as_ref().map(ShortDigest::of))
+        {
+            self.problem(
+                seq,
+                Rule::M2,
+                "its subject is not the action of a request that was filed",
+            );
+        }
+        self.not_judged(seq, kind);
+    }
+
+    fn not_judged(&mut self, seq: At, kind: &str) {
+        let finding = NotJudged {
+            seq: Seq::new(seq.0),
+            kind: kind.to_owned(),
+        };
+        self.findings.not_judged.add(seq.0, finding);
+    }
+
+    fn illegal(&mut self, seq: At, illegal: &Illegal, view: View) {
+        let problem = Problem::new(seq, rule(illegal.rule), illegal.why.to_string());
+        match view {
+            View::Clear => self.findings.problems.add(seq.0, problem),
+            View::Clouded => self.findings.doubts.add(seq.0, problem),
+        }
+    }
+
+    /// A record breaks a rule.
+    pub(super) fn problem(&mut self, seq: At, rule: Rule, why: impl Into<String>) {
+        self.findings
+            .problems
+            .add(seq.0, Problem::new(seq, rule, why.into()));
+    }
+
+    /// How many requests are held with all that is known of them.
+    #[cfg(test)]
+    pub(super) fn live(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Ends the replay of a log whose last record is of `until`.
+    pub(super) fn finish(self, until: Timestamp) -> Replayed {
+        let Self {
+            open,
+            ended,
+            adopted: _,
+            clocks: _,
+            mut requests,
+            findings,
+            watch: _,
+        } = self;
+        let open: BTreeMap<RequestId, RequestState> = open
+            .into_iter()
+            .map(|(request, open)| (request, open.state))
+            .collect();
+        let mut unresolved = Vec::new();
+        for (request, state) in &open {
+            let status = state.status(until);
+            requests.count(&status);
+            if matches!(status, Status::Unresolved { .. }) {
+                unresolved.push(*request);
+            }
+        }
+        Replayed {
+            requests,
+            findings,
+            unresolved,
+            open,
+            ended,
+        }
+    }
+}
+
+fn note_exception(findings: &mut Findings, seq: At, voted: &Voted) {
+    if voted.exception.is_some() {
+        let excused = Excused {
+            seq: Seq::new(seq.0),
+            person: voted.person,
+        };
+        findings.exceptions.add(seq.0, excused);
+    }
+}
+
+/// What a request is as far as records say, whatever the clock.
+pub(super) fn by_records(state: &RequestState) -> Status {
+    state.status(Timestamp::EPOCH)
+}
+
+/// Whether a request can still have records that lead elsewhere.
+fn is_open(status: &Status) -> bool {
+    match status {
+        Status::Pending { .. }
+        | Status::Approved { .. }
+        | Status::Running { .. }
+        | Status::Unresolved { .. } => true,
+        Status::Denied
+        | Status::Finished { .. }
+        | Status::Rejected { .. }
+        | Status::Withdrawn
+        | Status::Superseded { .. }
+        | Status::Cancelled
+        | Status::Revoked
+        | Status::Expired { .. }
+        | Status::Reconciled { .. } => false,
+    }
+}
+
+/// Whether a later edition may let a record of this kind allow what this edition forbids.
+const fn may_loosen(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Granted | Kind::GrantRevoked | Kind::Edited | Kind::Responded | Kind::BreakGlass
+    )
+}
+
+/// The rule in the words of the log.
+pub(super) const fn rule(rule: MeaningRule) -> Rule {
+    match rule {
+        MeaningRule::M2 => Rule::M2,
+        MeaningRule::M3 => Rule::M3,
+        MeaningRule::M4 => Rule::M4,
+        MeaningRule::M5 => Rule::M5,
+        MeaningRule::M6 => Rule::M6,
+        MeaningRule::M7 => Rule::M7,
+    }
+}

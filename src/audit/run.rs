@@ -1,0 +1,261 @@
+//! The audit itself.
+
+use std::fmt;
+use std::thread;
+
+use futures::executor::block_on;
+
+use crate::action::{ActionDigest, Disclosure, DisclosureDigest, unbind};
+use crate::approval::{At, Event, Recorded};
+use crate::clock::Timestamp;
+use crate::journal::{DecodeError, Decoded, decode};
+use crate::log::{
+    Broken, Depth, KnownOr, LogReader, Rule, Statement, Terms, TrustedKeys, Unjudged, Verdict,
+    VerifiedRecord, verify_structure,
+};
+use crate::store::{Found, Query, Store, StoreSecret};
+
+use super::edges::EdgeSums;
+use super::projections::{self, Expected, ProjectionReport};
+use super::replay::{Findings, Replay, Replayed, Unread, Watch};
+use super::report::{AuditReport, Problem};
+
+/// An audit of one log: structure and meaning, and if wanted the projections of its store.
+///
+/// ```no_run
+/// # use countersign::{audit::Audit, log::{LogReader, TrustedKeys}, store::Store};
+/// # fn example(reader: &mut (dyn LogReader + Send), store: &dyn Store, keys: TrustedKeys, note: Vec<u8>) {
+/// let report = Audit::of(reader).trusting(keys).anchored_by(note).comparing(store).run();
+/// println!("{report}");
+/// # }
+/// ```
+pub struct Audit<'a> {
+    reader: &'a mut (dyn LogReader + Send),
+    trusted: Option<TrustedKeys>,
+    anchors: Vec<Vec<u8>>,
+    store: Option<&'a dyn Store>,
+    progress: Box<dyn FnMut(u64) + 'a>,
+}
+
+impl<'a> Audit<'a> {
+    /// An audit of what `reader` reads, which must be one snapshot.
+    #[must_use]
+    pub fn of(reader: &'a mut (dyn LogReader + Send)) -> Self {
+        Self {
+            reader,
+            trusted: None,
+            anchors: Vec::new(),
+            store: None,
+            progress: Box::new(|_| {}),
+        }
+    }
+
+    /// The keys that the auditor brings from outside (S10). Without them the verdict is at best *cannot verify*.
+    #[must_use]
+    pub fn trusting(mut self, keys: TrustedKeys) -> Self {
+        self.trusted = Some(keys);
+        self
+    }
+
+    /// A checkpoint, as a signed note, that was kept outside. The head file beside the store is none.
+    #[must_use]
+    pub fn anchored_by(mut self, checkpoint: impl Into<Vec<u8>>) -> Self {
+        self.anchors.push(checkpoint.into());
+        self
+    }
+
+    /// The store whose projections are to be compared with the log. It must hold the same log.
+    #[must_use]
+    pub fn comparing(mut self, store: &'a dyn Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Hears now and then how many records were read.
+    #[must_use]
+    pub fn progress(mut self, hear: impl FnMut(u64) + 'a) -> Self {
+        self.progress = Box::new(hear);
+        self
+    }
+
+    /// Audits.
+    ///
+    /// It blocks until the whole log was read; an asynchronous host calls it on a thread of its own. It never stops at the first
+    /// record that is wrong, and writes nothing.
+    #[must_use]
+    pub fn run(self) -> AuditReport {
+        let Self {
+            reader,
+            trusted,
+            anchors,
+            store,
+            mut progress,
+        } = self;
+        let secret = match store.map(|store| apart(|| block_on(secret_of(store)))) {
+            None => Err(ProjectionReport::NotAsked),
+            Some(Ok(secret)) => Ok(secret),
+            Some(Err(why)) => Err(ProjectionReport::NotCompared { why }),
+        };
+        let (edges, without) = match secret {
+            Ok(secret) => (Some(EdgeSums::new(secret)), ProjectionReport::NotAsked),
+            Err(report) => (None, report),
+        };
+        let watch = match &edges {
+            Some(_) => Watch::Observed,
+            None => Watch::Unobserved,
+        };
+        let mut pass = Pass {
+            replay: Replay::new(watch),
+            edges,
+        };
+        let terms = Terms {
+            keys: trusted.as_ref(),
+            anchors: &anchors,
+            depth: Depth::Signatures,
+        };
+        let mut structure =
+            verify_structure(reader, &terms, &mut progress, &mut |record, disclosures| {
+                pass.visit(record, disclosures);
+            });
+        let Pass { replay, edges } = pass;
+        let replayed = replay.finish(structure.last_ts.unwrap_or(Timestamp::EPOCH));
+        let Replayed {
+            requests,
+            findings,
+            unresolved,
+            open,
+            ended,
+        } = replayed;
+        let projections = match (store, edges) {
+            (Some(store), Some(edges)) => {
+                let expected = Expected {
+                    size: structure.size,
+                    open: &open,
+                    ended: &ended.into_sorted(),
+                    edges,
+                };
+                let compared = apart(|| Ok(block_on(projections::compare(store, expected))));
+                compared.unwrap_or_else(|why| ProjectionReport::NotCompared { why })
+            }
+            _ => without,
+        };
+        let Findings {
+            problems,
+            doubts,
+            exceptions,
+            not_judged,
+        } = findings;
+        if let Some(Problem { seq, rule, why }) = problems.first() {
+            structure.add_broken(Broken::new(*seq, *rule, why.clone()));
+        }
+        if let Some(Problem { seq, .. }) = doubts.first() {
+            let why =
+                format!("record {seq} is allowed at most by a record before it that is not judged");
+            structure.add_doubt(why);
+        }
+        let verdict = structure.verdict();
+        let mut notes = structure.notes;
+        if let Verdict::CannotVerify { why } = &verdict {
+            // It is said once.
+            notes.retain(|note| note != why);
+        }
+        AuditReport {
+            verdict,
+            size: structure.size,
+            until: structure.last_ts,
+            requests,
+            unresolved,
+            exceptions,
+            not_judged,
+            problems,
+            doubts,
+            projections,
+            notes,
+        }
+    }
+}
+
+impl fmt::Debug for Audit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit")
+            .field("anchors", &self.anchors.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asks the store on a thread of its own, since the caller's may be inside of an executor.
+fn apart<T: Send>(ask: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+    thread::scope(|scope| {
+        let asked = scope.spawn(ask).join();
+        asked.unwrap_or_else(|_| Err("the store panicked".to_owned()))
+    })
+}
+
+async fn secret_of(store: &dyn Store) -> Result<StoreSecret, String> {
+    let found = store.find(Query::Secret).await.and_then(Found::secret);
+    let secret = found.map_err(|error| error.to_string())?;
+    secret.ok_or_else(|| "the store has no log".to_owned())
+}
+
+/// One pass over the log.
+struct Pass {
+    replay: Replay,
+    edges: Option<EdgeSums>,
+}
+
+/// Finds the disclosure of a digest.
+type Lookup<'l> = &'l dyn Fn(&DisclosureDigest) -> Option<Disclosure>;
+
+impl Pass {
+    fn visit(&mut self, record: &VerifiedRecord, disclosures: &[Disclosure]) {
+        let statement = record.statement();
+        let lookup = |digest: &DisclosureDigest| {
+            let mut beside = disclosures.iter();
+            beside
+                .find(|disclosure| disclosure.digest() == *digest)
+                .cloned()
+        };
+        match decode(record, &lookup) {
+            Ok(Decoded::Event(recorded)) => self.event(*recorded, &lookup),
+            Ok(Decoded::Genesis) => {}
+            Ok(Decoded::NotJudged(unjudged)) => self.not_judged(statement, &unjudged),
+            Err(DecodeError { seq, rule, why }) => self.replay.problem(seq, rule, why),
+        }
+    }
+
+    fn event(&mut self, recorded: Recorded, lookup: Lookup<'_>) {
+        if let Event::Requested(requested) = &recorded.event
+            && let Err(error) = unbind(requested.bound.form(), lookup)
+        {
+            return self
+                .replay
+                .problem(recorded.seq, Rule::F6, error.to_string());
+        }
+        let edges = &mut self.edges;
+        self.replay.event(recorded, &mut |recorded, bound| {
+            if let Some(edges) = edges {
+                edges.expect(recorded, bound);
+            }
+        });
+    }
+
+    fn not_judged(&mut self, statement: &Statement, unjudged: &Unjudged) {
+        let reserved = match unjudged {
+            Unjudged::Reserved(kind) => Some(*kind),
+            Unjudged::Version(_) | Unjudged::Kind(_) | Unjudged::Extension(_) => None,
+        };
+        let kind = match &statement.kind {
+            KnownOr::Known(kind) => kind.as_str(),
+            KnownOr::Unknown(kind) => kind,
+        };
+        self.replay.unread(&Unread {
+            seq: At(statement.seq.get()),
+            kind,
+            reserved,
+            request: statement.request,
+            action: statement
+                .request
+                .map(|_| ActionDigest::from_digest(statement.subject)),
+        });
+    }
+}
