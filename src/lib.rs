@@ -22,3 +22,4 @@ pub mod journal;
 pub mod lineage;
 pub mod store;
 pub mod audit;
+pub mod identity;
