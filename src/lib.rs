@@ -23,3 +23,4 @@ pub mod lineage;
 pub mod store;
 pub mod audit;
 pub mod identity;
+pub mod notify;
