@@ -24,3 +24,4 @@ pub mod store;
 pub mod audit;
 pub mod identity;
 pub mod notify;
+pub mod ledger;

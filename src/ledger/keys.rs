@@ -1,0 +1,306 @@
+//! The keys that sign a log, each for the roles it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
+
+use crate::log::{KeyName, PublicKey, Role, SecretKey, Signer, TrustedKeys, VerifierKey};
+
+const HEADER: &str = "countersign-secret-key v1 ed25519 ";
+const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator];
+
+/// The signers of one process, and the public keys of others that a new log shall name.
+///
+/// Keys are made by [`Keys::create`] alone: neither opening a log nor verifying one ever makes a key.
+/// A process holds only the roles it needs; a desk that runs as another operating-system user holds its own
+/// directory with the role `desk`, and then no code in the agent's process can approve.
+#[derive(Clone)]
+pub struct Keys {
+    signers: BTreeMap<Role, Arc<dyn Signer>>,
+    others: Vec<(PublicKey, BTreeSet<Role>)>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys")
+            .field("roles", &self.signers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// Makes a key for every role in a new directory (mode 0700, files 0600), and opens it.
+    ///
+    /// # Errors
+    /// [`KeysError::Exists`] if a key file is there already: nothing is ever overwritten.
+    pub fn create(directory: impl AsRef<Path>) -> Result<Self, KeysError> {
+        Self::create_for(directory, ALL)
+    }
+
+    /// Makes keys for some roles only, for a process that shall hold no others.
+    ///
+    /// # Errors
+    /// As [`Keys::create`].
+    pub fn create_for(
+        directory: impl AsRef<Path>,
+        roles: impl IntoIterator<Item = Role>,
+    ) -> Result<Self, KeysError> {
+        let directory = directory.as_ref();
+        if !directory.exists() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .map_err(|source| KeysError::io(directory, source))?;
+        }
+        check_directory(directory)?;
+        for role in roles.into_iter().collect::<BTreeSet<_>>() {
+            let path = file_of(directory, role);
+            let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
+            let seed = secret.to_seed();
+            let line = Zeroizing::new(format!(
+                "{HEADER}{}\n",
+                &*Zeroizing::new(Base64::encode_string(&*seed))
+            ));
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+                .map_err(|source| match source.kind() {
+                    std::io::ErrorKind::AlreadyExists => KeysError::Exists { path: path.clone() },
+                    _ => KeysError::io(&path, source),
+                })?;
+            file.write_all(line.as_bytes())
+                .and_then(|()| file.sync_all())
+                .map_err(|source| KeysError::io(&path, source))?;
+        }
+        File::open(directory)
+            .and_then(|handle| handle.sync_all())
+            .map_err(|source| KeysError::io(directory, source))?;
+        Self::open(directory)
+    }
+
+    /// Reads the keys of a directory; the roles are those whose files are there.
+    ///
+    /// # Errors
+    /// [`KeysError::Mode`] if others could read a key or replace one, [`KeysError::Malformed`] for a damaged file,
+    /// [`KeysError::None`] if there is no key at all.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, KeysError> {
+        let directory = directory.as_ref();
+        check_directory(directory)?;
+        let mut signers: BTreeMap<Role, Arc<dyn Signer>> = BTreeMap::new();
+        for role in ALL {
+            let path = file_of(directory, role);
+            match read_secret(&path) {
+                Ok(secret) => {
+                    signers.insert(role, Arc::new(secret));
+                }
+                Err(KeysError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(other) => return Err(other),
+            }
+        }
+        if signers.is_empty() {
+            return Err(KeysError::None {
+                path: directory.to_path_buf(),
+            });
+        }
+        Ok(Self {
+            signers,
+            others: Vec::new(),
+        })
+    }
+
+    /// Keys that live in memory only, for logs that live in memory only.
+    #[cfg(feature = "testing")]
+    pub(crate) fn ephemeral() -> Result<Self, KeysError> {
+        let mut signers: BTreeMap<Role, Arc<dyn Signer>> = BTreeMap::new();
+        for role in ALL {
+            let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
+            signers.insert(role, Arc::new(secret));
+        }
+        Ok(Self {
+            signers,
+            others: Vec::new(),
+        })
+    }
+
+    /// Signs for `role` with a signer of the host's own (a hardware module, another implementation of Ed25519).
+    #[must_use]
+    pub fn with_signer(mut self, role: Role, signer: Arc<dyn Signer>) -> Self {
+        self.signers.insert(role, signer);
+        self
+    }
+
+    /// Leaves out a role, so that this process cannot sign for it.
+    #[must_use]
+    pub fn without(mut self, role: Role) -> Self {
+        self.signers.remove(&role);
+        self
+    }
+
+    /// Names a public key of another process in the genesis of a log that these keys begin.
+    #[must_use]
+    pub fn naming(mut self, key: PublicKey, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.others.push((key, roles.into_iter().collect()));
+        self
+    }
+
+    /// The signer for a role, where this process holds one.
+    #[must_use]
+    pub fn signer(&self, role: Role) -> Option<&Arc<dyn Signer>> {
+        self.signers.get(&role)
+    }
+
+    /// Every public key with its roles, own and named, as a genesis lists them.
+    #[must_use]
+    pub fn public(&self) -> Vec<(PublicKey, BTreeSet<Role>)> {
+        let mut all: Vec<(PublicKey, BTreeSet<Role>)> = Vec::new();
+        let own = self
+            .signers
+            .iter()
+            .map(|(role, signer)| (signer.public().clone(), BTreeSet::from([*role])));
+        for (key, roles) in own.chain(self.others.iter().cloned()) {
+            match all.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, held)) => held.extend(roles),
+                None => all.push((key, roles)),
+            }
+        }
+        all
+    }
+
+    /// What an auditor has to be given, by a way that does not lead through the log.
+    #[must_use]
+    pub fn trusted(&self) -> TrustedKeys {
+        let mut trusted = TrustedKeys::new();
+        for (key, roles) in self.public() {
+            let name = roles
+                .iter()
+                .map(|role| role.as_str())
+                .collect::<Vec<_>>()
+                .join("-");
+            let named = KeyName::new(name).map(|name| VerifierKey::new(name, key));
+            // Role names make good key names, and `public` lists no key twice.
+            let added = named.map(|key| trusted.add(key, roles));
+            debug_assert!(matches!(added, Ok(Ok(()))));
+        }
+        trusted
+    }
+}
+
+fn file_of(directory: &Path, role: Role) -> PathBuf {
+    directory.join(format!("{role}.key"))
+}
+
+fn check_directory(directory: &Path) -> Result<(), KeysError> {
+    let metadata = fs::metadata(directory).map_err(|source| KeysError::io(directory, source))?;
+    if !metadata.is_dir() {
+        return Err(KeysError::NotADirectory {
+            path: directory.to_path_buf(),
+        });
+    }
+    // Whoever may write here may replace a key by one of his own.
+    refuse_mode(directory, metadata.mode(), 0o022)
+}
+
+fn refuse_mode(path: &Path, mode: u32, forbidden: u32) -> Result<(), KeysError> {
+    if mode & forbidden == 0 {
+        return Ok(());
+    }
+    Err(KeysError::Mode {
+        path: path.to_path_buf(),
+        mode: mode & 0o7777,
+    })
+}
+
+fn read_secret(path: &Path) -> Result<SecretKey, KeysError> {
+    let mut file = File::open(path).map_err(|source| KeysError::io(path, source))?;
+    let metadata = file
+        .metadata()
+        .map_err(|source| KeysError::io(path, source))?;
+    refuse_mode(path, metadata.mode(), 0o077)?;
+    let malformed = || KeysError::Malformed {
+        path: path.to_path_buf(),
+    };
+    let mut text = Zeroizing::new(String::with_capacity(128));
+    Read::by_ref(&mut file)
+        .take(256)
+        .read_to_string(&mut text)
+        .map_err(|source| KeysError::io(path, source))?;
+    let encoded = text
+        .strip_prefix(HEADER)
+        .and_then(|rest| rest.strip_suffix('\n'))
+        .ok_or_else(malformed)?;
+    let mut seed = Zeroizing::new([0_u8; 32]);
+    let decoded = Base64::decode(encoded, &mut *seed).map_err(|_| malformed())?;
+    if decoded.len() != 32 {
+        return Err(malformed());
+    }
+    Ok(SecretKey::from_seed(&seed))
+}
+
+/// Why keys could not be made or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// A key file is there already.
+    #[error("`{}` exists: keys are never overwritten; choose another directory or open this one", path.display())]
+    Exists {
+        /// The file that is in the way.
+        path: PathBuf,
+    },
+    /// The directory holds no key.
+    #[error("`{}` holds no key: make some with `Keys::create`", path.display())]
+    None {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The path is not a directory.
+    #[error("`{}` is not a directory", path.display())]
+    NotADirectory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Somebody else could read a key, or put another in its place.
+    #[error("`{}` has mode {mode:04o}: make it 0700 (the directory) or 0600 (a key)", path.display())]
+    Mode {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key file is damaged.
+    #[error("`{}` is not a key file of this library: restore it from its backup", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system gave no random bytes.
+    #[error("the system's random source failed")]
+    NoEntropy,
+    /// A file could not be read or written.
+    #[error("`{}` could not be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl KeysError {
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}

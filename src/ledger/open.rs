@@ -1,0 +1,544 @@
+//! Opening a log: begin it, or make sure that it is the one we left.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use crate::action::{InstanceId, OsSalts};
+use crate::approval::ClockDoubt;
+use crate::canonical::Digest;
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::log::{
+    Chain, Enforcement, Frontier, Genesis, Head, LogId, Origin, PAYLOAD_TYPE, PublicKey, Role, Seq,
+    Signature, Trust, VerifiedGenesis, leaf_hash, pae,
+};
+use crate::notify::Notifier;
+use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
+
+use super::head_file::HeadFile;
+use super::sequencer::Sequencer;
+use super::{
+    Keys, LedgerError, Limits, Shared, Spawner, alarms, courier, feed, keeper, people, time,
+    waiters,
+};
+use crate::log::StoredRecord;
+
+/// What a host chooses before a log is opened.
+pub(crate) struct Options {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) head_file: Option<PathBuf>,
+    pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(crate) recorders: Vec<Arc<dyn crate::lineage::LineageRecorder>>,
+    pub(crate) spawner: Option<Spawner>,
+    pub(crate) origin: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) enforcement: Enforcement,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            head_file: None,
+            notifiers: Vec::new(),
+            recorders: Vec::new(),
+            spawner: None,
+            origin: None,
+            limits: Limits::default(),
+            enforcement: Enforcement::Enforced,
+        }
+    }
+}
+
+/// Why a log was not opened; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The store holds fewer records than its head file says: an older copy of it was put back.
+    #[error(
+        "the store ends at record {store} but the head file `{}` has seen {outside}: the store was rolled back. \
+         Put the newer store back, or begin a successor log", head_file.display()
+    )]
+    Rollback {
+        /// How many records the store holds.
+        store: u64,
+        /// How many there were.
+        outside: u64,
+        /// The head file.
+        head_file: PathBuf,
+    },
+    /// The store holds another history than its head file says.
+    #[error(
+        "the store and the head file `{}` disagree about the first {size} records: the log was forked or rewritten. \
+         Keep both as evidence and begin a successor log", head_file.display()
+    )]
+    Fork {
+        /// Up to where they disagree.
+        size: u64,
+        /// The head file.
+        head_file: PathBuf,
+    },
+    /// The store holds records but its head file is gone.
+    #[error(
+        "the store holds {records} records but its head file `{}` is missing, so a rollback could not be noticed. \
+         Put the head file back, or begin a successor log", head_file.display()
+    )]
+    HeadFileMissing {
+        /// How many records the store holds.
+        records: u64,
+        /// Where the head file should be.
+        head_file: PathBuf,
+    },
+    /// The store does not verify where a gate has to rely on it.
+    #[error("record {seq} does not verify: {why}. Verify the log before anything is added to it")]
+    Broken {
+        /// The record.
+        seq: u64,
+        /// The rule that it breaks.
+        why: String,
+    },
+    /// The log was begun with other keys than these.
+    #[error(
+        "the log does not name the key that this process would sign {role} records with; open it with the keys it was begun with"
+    )]
+    ForeignKey {
+        /// The role.
+        role: Role,
+    },
+    /// A log needs a key to begin with.
+    #[error("a new log needs keys with the roles `checkpoint` and `gate` or `operator`")]
+    NoKeyToBegin,
+    /// The origin is not a checkpoint origin.
+    #[error("`{0}` is no origin: use 1 to 200 visible ASCII characters without `+`")]
+    Origin(String),
+    /// A testing gate and an enforcing one never share a log.
+    #[error(
+        "logs whose origin begins with `testing/` are written by testing gates only, and by them alone"
+    )]
+    TestingLog,
+    /// The head file could not be used.
+    #[error(transparent)]
+    HeadFile(#[from] super::HeadFileError),
+    /// The store could not be used.
+    #[error("the store could not be used")]
+    Store(#[from] StoreError),
+    /// The system refused threads or random bytes.
+    #[error("the system refused what the library needs")]
+    System(#[source] std::io::Error),
+}
+
+/// A ledger that is ready: its threads run.
+pub(crate) struct Opened {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) async fn open(
+    store: Arc<dyn Store>,
+    keys: Keys,
+    options: Options,
+) -> Result<Opened, OpenError> {
+    let Options {
+        clock,
+        head_file,
+        notifiers,
+        recorders,
+        spawner,
+        origin,
+        limits,
+        enforcement,
+    } = options;
+    let time = time::GateTime::start(Arc::clone(&clock));
+    let path = head_file.or_else(|| {
+        let database = store.guarantees().database?;
+        let mut name = database.into_os_string();
+        name.push(".head");
+        Some(PathBuf::from(name))
+    });
+    let head = match store.head().await? {
+        Some(head) => head,
+        None => {
+            begin(
+                &store,
+                &keys,
+                path.as_deref(),
+                origin,
+                enforcement,
+                time.now(),
+                limits,
+            )
+            .await?
+        }
+    };
+    let trust = known_trust(&store, &keys, enforcement).await?;
+    head.check(&trust).map_err(|broken| OpenError::Broken {
+        seq: head.size.saturating_sub(1),
+        why: broken.to_string(),
+    })?;
+    check_edge(&store, &head, &trust).await?;
+    let head_file = match &path {
+        Some(path) => Some(check_outside(&store, &head, &trust, path).await?),
+        None => None,
+    };
+    let secret = store
+        .find(Query::Secret)
+        .await?
+        .secret()?
+        .ok_or(StoreError::Corrupt {
+            what: "its secret is missing".to_owned(),
+        })?;
+    let behind = head.ts.unix_micros() - clock.now().unix_micros();
+    time.at_least(head.ts);
+    let instance = InstanceId::new(time.now(), &mut salts()).map_err(|_| no_entropy())?;
+    store
+        .tend(Chore::PutInstance {
+            instance,
+            at: time.now(),
+        })
+        .await?;
+    let spawner = match spawner {
+        Some(spawner) => spawner,
+        None => Spawner::own_thread().map_err(OpenError::System)?,
+    };
+    let alarms = Arc::new(alarms::Alarms::default());
+    store.on_commit(alarms.bell.clone());
+    let shared = Arc::new(Shared {
+        clock,
+        instance,
+        enforcement,
+        waiters: Arc::new(waiters::Waiters::default()),
+        alarms,
+        notifiers,
+        spawner,
+        limits,
+        keys,
+        secret,
+        time,
+        sequencer: Sequencer::new(),
+        head_written: Mutex::new(0),
+        followed: Mutex::new(head.size),
+        known: Mutex::new(head),
+        next_due: Mutex::new(None),
+        own: Mutex::default(),
+        names: people::Names::default(),
+        running: Mutex::default(),
+        revoke_check: Mutex::default(),
+        head_file: head_file.map(Mutex::new),
+        stopped: Mutex::new(None),
+        unsettled: Mutex::new(None),
+        clock_version: Mutex::new(0),
+        closed: AtomicBool::new(false),
+        new_timer: Mutex::new(None),
+        threads: Mutex::default(),
+        courier: courier::Doorbell::default(),
+        feeds: Mutex::default(),
+        operator: Mutex::new(None),
+        listeners: Mutex::default(),
+        counted: super::Counted::default(),
+        trust,
+        store,
+    });
+    let threads = [Sequencer::start(&shared), keeper::start(&shared)];
+    for thread in threads {
+        match thread {
+            Ok(thread) => super::lock(&shared.threads).push(thread),
+            Err(error) => {
+                shared.close();
+                return Err(OpenError::System(error));
+            }
+        }
+    }
+    if behind > 0 {
+        shared.note_clock(ClockDoubt::Gap, behind).await;
+    }
+    courier::start(&shared);
+    for recorder in recorders {
+        feed::start(&shared, recorder);
+    }
+    Ok(Opened { shared })
+}
+
+/// Writes the genesis. The head file comes first, so that its absence always means something.
+async fn begin(
+    store: &Arc<dyn Store>,
+    keys: &Keys,
+    head_file: Option<&Path>,
+    origin: Option<String>,
+    enforcement: Enforcement,
+    now: Timestamp,
+    limits: Limits,
+) -> Result<Head, OpenError> {
+    let signer_role = [Role::Operator, Role::Gate]
+        .into_iter()
+        .find(|role| keys.signer(*role).is_some())
+        .ok_or(OpenError::NoKeyToBegin)?;
+    let signer = keys.signer(signer_role).ok_or(OpenError::NoKeyToBegin)?;
+    let checkpoint_signer = keys
+        .signer(Role::Checkpoint)
+        .ok_or(OpenError::NoKeyToBegin)?;
+    let mut log = LogId::generate().map_err(|_| no_entropy())?;
+    if let Some(path) = head_file {
+        match HeadFile::open(path)? {
+            None => drop(HeadFile::create(path, log, 0o600)?),
+            Some(mut file) => {
+                let mark = file.read()?;
+                if mark.size > 0 {
+                    return Err(OpenError::Rollback {
+                        store: 0,
+                        outside: mark.size,
+                        head_file: path.to_path_buf(),
+                    });
+                }
+                // An earlier beginning was cut short between the head file and the genesis.
+                log = mark.log;
+            }
+        }
+    }
+    let default = match enforcement {
+        Enforcement::Enforced => format!("countersign.local/{log}"),
+        Enforcement::Testing => format!("testing/{log}"),
+    };
+    let text = origin.unwrap_or(default);
+    let origin = Origin::new(text.clone()).map_err(|_| OpenError::Origin(text))?;
+    if origin.is_testing() != (enforcement == Enforcement::Testing) {
+        return Err(OpenError::TestingLog);
+    }
+    let genesis = Genesis::new(log, origin.clone(), keys.public(), None)
+        .map_err(|error| OpenError::System(std::io::Error::other(error)))?;
+    let entry = genesis.to_entry();
+    let mut chain = Chain::begin(log, limits.statement_limit());
+    let chained = chain
+        .extend(&entry, now, &signer.public().id())
+        .map_err(|error| OpenError::Broken {
+            seq: 0,
+            why: error.to_string(),
+        })?;
+    let pae = pae(PAYLOAD_TYPE, &chained.statement);
+    // Every key that the creator holds signs, which proves that he holds it.
+    let mut signatures = vec![sign_with(signer.as_ref(), &pae)?];
+    for role in [Role::Gate, Role::Desk, Role::Operator, Role::Checkpoint] {
+        if let Some(other) = keys.signer(role)
+            && signatures.iter().all(|(id, _)| *id != other.public().id())
+        {
+            signatures.push(sign_with(other.as_ref(), &pae)?);
+        }
+    }
+    let note = chain
+        .checkpoint(&origin)
+        .sign(checkpoint_signer.as_ref())
+        .map_err(|_| no_entropy())?;
+    let head = chain.head(note.clone());
+    let mut secret = [0_u8; 32];
+    getrandom::fill(&mut secret).map_err(|_| no_entropy())?;
+    let batch = Batch {
+        records: vec![NewRecord {
+            record: StoredRecord {
+                seq: chained.seq,
+                statement: chained.statement,
+                signatures,
+                leaf: chained.leaf,
+            },
+            kind: entry.kind,
+            request: None,
+            ts: chained.ts,
+            prev: Digest::from_bytes([0; 32]),
+        }],
+        subtrees: chained.subtrees,
+        checkpoint: (head.size, note),
+        head: head.clone(),
+        disclosures: Vec::new(),
+        moved: Vec::new(),
+        rows: Vec::new(),
+        secret: Some(StoreSecret::from_bytes(secret)),
+    };
+    let step = Step::new(Default::default(), move |view| match view.head {
+        None => Ok(batch),
+        Some(_) => Err(Abort::new("another process began the log")),
+    });
+    match store.append(step).await {
+        Ok(_) => Ok(head),
+        // Somebody else was faster, or the answer was lost: what is there now counts, and is checked like any other.
+        Err(error) => store.head().await?.ok_or(OpenError::Store(error)),
+    }
+}
+
+fn sign_with(
+    signer: &dyn crate::log::Signer,
+    pae: &[u8],
+) -> Result<(crate::log::KeyId, Signature), OpenError> {
+    let signature = signer.sign(pae).map_err(|_| no_entropy())?;
+    Ok((signer.public().id(), signature))
+}
+
+fn no_entropy() -> OpenError {
+    OpenError::System(std::io::Error::other("no random bytes, or a signer failed"))
+}
+
+/// What the log says about itself, with the demand that it names the keys this process signs with.
+async fn known_trust(
+    store: &Arc<dyn Store>,
+    keys: &Keys,
+    enforcement: Enforcement,
+) -> Result<Trust, OpenError> {
+    let first = store.read(Seq::new(0), std::num::NonZeroU32::MIN).await?;
+    let genesis = first.first().ok_or(StoreError::Corrupt {
+        what: "record 0 is missing".to_owned(),
+    })?;
+    let genesis = VerifiedGenesis::check(genesis).map_err(|broken| OpenError::Broken {
+        seq: 0,
+        why: broken.to_string(),
+    })?;
+    let trust = Trust::on_genesis(&genesis);
+    if trust.origin().is_testing() != (enforcement == Enforcement::Testing) {
+        return Err(OpenError::TestingLog);
+    }
+    for role in [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator] {
+        let own: Option<&PublicKey> = keys.signer(role).map(|signer| signer.public());
+        if let Some(own) = own
+            && !trust.has_role(&own.id(), role)
+        {
+            return Err(OpenError::ForeignKey { role });
+        }
+    }
+    Ok(trust)
+}
+
+/// Re-hashes the last entries, at most 256, and compares the right edge with the signed head.
+async fn check_edge(store: &Arc<dyn Store>, head: &Head, trust: &Trust) -> Result<(), OpenError> {
+    let base = head.size.saturating_sub(1) / 256 * 256;
+    let mut frontier = frontier_at(store, base).await?;
+    let many = u32::try_from(head.size - base)
+        .ok()
+        .and_then(std::num::NonZeroU32::new)
+        .unwrap_or(std::num::NonZeroU32::MIN);
+    let records = store.read(Seq::new(base), many).await?;
+    let mut last = None;
+    for record in &records {
+        if record.seq.get() >= head.size {
+            break;
+        }
+        let leaf = leaf_hash(&record.statement);
+        if leaf != record.leaf {
+            return Err(OpenError::Broken {
+                seq: record.seq.get(),
+                why: "its bytes do not have the leaf that is stored beside them".to_owned(),
+            });
+        }
+        frontier.push(leaf);
+        last = Some(record);
+    }
+    if frontier != head.frontier || last.is_none_or(|record| record.leaf != head.prev) {
+        return Err(OpenError::Broken {
+            seq: base,
+            why: "the last records do not have the tree head that is signed".to_owned(),
+        });
+    }
+    if let Some(record) = last {
+        let checked = trust.check(record).map_err(|broken| OpenError::Broken {
+            seq: record.seq.get(),
+            why: broken.to_string(),
+        })?;
+        if checked.statement().ts != head.ts {
+            return Err(OpenError::Broken {
+                seq: record.seq.get(),
+                why: "the head row has another time than the last record".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The frontier at a multiple of 256, from the rows of full subtrees.
+async fn frontier_at(store: &Arc<dyn Store>, size: u64) -> Result<Frontier, OpenError> {
+    let mut nodes = Vec::new();
+    let mut start = 0;
+    for level in (1..=7_u8).rev() {
+        let width = 1_u64 << (8 * u32::from(level));
+        let many = (size - start) / width;
+        if many == 0 {
+            continue;
+        }
+        let first = start / width;
+        let hashes = store
+            .find(Query::Subtrees {
+                level,
+                range: first..first + many,
+            })
+            .await?
+            .digests()?;
+        if hashes.len() as u64 != many {
+            return Err(OpenError::Broken {
+                seq: start,
+                why: "a row of the tree is missing".to_owned(),
+            });
+        }
+        let mut part = Frontier::empty();
+        hashes.into_iter().for_each(|hash| {
+            part.push(hash);
+        });
+        nodes.extend(part.nodes().iter().copied());
+        start += many * width;
+    }
+    Frontier::from_nodes(size, nodes).map_err(|_| OpenError::Broken {
+        seq: 0,
+        why: "the tree's rows do not fit its size".to_owned(),
+    })
+}
+
+/// Compares the store with the head file outside of it.
+async fn check_outside(
+    store: &Arc<dyn Store>,
+    head: &Head,
+    trust: &Trust,
+    path: &Path,
+) -> Result<HeadFile, OpenError> {
+    let mut file = HeadFile::open(path)?.ok_or_else(|| OpenError::HeadFileMissing {
+        records: head.size,
+        head_file: path.to_path_buf(),
+    })?;
+    let mark = file.read()?;
+    let fork = |size| OpenError::Fork {
+        size,
+        head_file: path.to_path_buf(),
+    };
+    if mark.log != head.log {
+        return Err(fork(0));
+    }
+    if mark.size > head.size {
+        return Err(OpenError::Rollback {
+            store: head.size,
+            outside: mark.size,
+            head_file: path.to_path_buf(),
+        });
+    }
+    if mark.size == 0 {
+        return Ok(file);
+    }
+    let outside = trust
+        .check_checkpoint(&mark.checkpoint)
+        .map_err(|_| fork(mark.size))?;
+    let base = mark.size / 256 * 256;
+    let mut frontier = frontier_at(store, base).await?;
+    let leaves = store
+        .find(Query::Leaves(base..mark.size))
+        .await?
+        .digests()?;
+    leaves.into_iter().for_each(|leaf| {
+        frontier.push(leaf);
+    });
+    if outside.size != mark.size || frontier.size() != mark.size || frontier.root() != outside.root
+    {
+        return Err(fork(mark.size));
+    }
+    Ok(file)
+}
+
+impl From<LedgerError> for OpenError {
+    fn from(error: LedgerError) -> Self {
+        Self::System(std::io::Error::other(error.to_string()))
+    }
+}
+
+/// Salts for the records of this process.
+pub(crate) fn salts() -> OsSalts {
+    OsSalts::new()
+}

@@ -1,0 +1,213 @@
+//! Persons as the log knows them: random pseudonyms, one for each human and log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::action::{ActorChain, PersonId, Principal, PrincipalKind, Pseudonym, SaltSource};
+use crate::approval::{As, Interests};
+use crate::identity::{self, Directory, Freshness, InterestsFound, Part, Party};
+use crate::store::{Query, Row, Tag};
+
+use super::{LedgerError, Shared, lock};
+
+/// Pseudonyms that this process has looked up or made.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    known: Mutex<HashMap<PersonId, Named>>,
+}
+
+/// A person's pseudonym, with the row that makes it last if no commit has carried that yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) pseudonym: Pseudonym,
+    /// The same in every process, also before the first record that names the person.
+    pub(crate) tag: Tag,
+    stored: Stored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Yes,
+    NotYet,
+}
+
+impl Named {
+    /// The row to write with the first record that names the person.
+    pub(crate) fn row(&self) -> Option<Row> {
+        (self.stored == Stored::NotYet).then_some(Row::Pseudonym {
+            tag: self.tag,
+            pseudonym: self.pseudonym,
+        })
+    }
+}
+
+/// Who has an interest in an action, as the log will name them.
+#[derive(Debug, Clone)]
+pub(crate) struct Interested {
+    pub(crate) interests: Interests,
+    /// One for each human of the chain, in order.
+    pub(crate) hops: Vec<Pseudonym>,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Shared {
+    /// A keyed tag: equal for equal input within one store, and telling nothing without the store's secret.
+    pub(crate) fn tag(&self, domain: &str, bytes: &[u8]) -> Tag {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else {
+            // HMAC takes keys of any length (RFC 2104); a constant keeps the function total.
+            return Tag::from_bytes([0; 32]);
+        };
+        mac.update(domain.as_bytes());
+        mac.update(&[0]);
+        mac.update(bytes);
+        Tag::from_bytes(mac.finalize().into_bytes().into())
+    }
+
+    /// The pseudonym of a person, made if there is none yet.
+    pub(crate) async fn name(&self, person: &PersonId) -> Result<Named, LedgerError> {
+        if let Some(named) = lock(&self.names.known).get(person) {
+            return Ok(named.clone());
+        }
+        let id = person.as_principal();
+        let mut bytes = (id.issuer().len() as u64).to_be_bytes().to_vec();
+        bytes.extend_from_slice(id.issuer().as_bytes());
+        bytes.extend_from_slice(id.subject().as_bytes());
+        let tag = self.tag("countersign/person/v1", &bytes);
+        let found = self.store.find(Query::Pseudonym(tag)).await?.pseudonym()?;
+        let named = match found {
+            Some(pseudonym) => Named {
+                pseudonym,
+                tag,
+                stored: Stored::Yes,
+            },
+            None => Named {
+                pseudonym: Pseudonym::from_bytes(
+                    *super::open::salts()
+                        .salt()
+                        .map_err(|_| LedgerError::NoEntropy)?
+                        .as_bytes(),
+                ),
+                tag,
+                stored: Stored::NotYet,
+            },
+        };
+        // Two callers of one process agree on whoever came first.
+        Ok(lock(&self.names.known)
+            .entry(person.clone())
+            .or_insert(named)
+            .clone())
+    }
+
+    /// After a commit that carried rows: the persons need no row any more.
+    pub(crate) fn named(&self, rows: &[Row]) {
+        let stored: BTreeSet<Tag> = rows
+            .iter()
+            .filter_map(|row| match row {
+                Row::Pseudonym { tag, .. } => Some(*tag),
+                _ => None,
+            })
+            .collect();
+        if stored.is_empty() {
+            return;
+        }
+        for named in lock(&self.names.known).values_mut() {
+            if stored.contains(&named.tag) {
+                named.stored = Stored::Yes;
+            }
+        }
+    }
+
+    /// Forgets what no commit has made last, after one that failed: another process may have named the person.
+    pub(crate) fn unname(&self) {
+        lock(&self.names.known).retain(|_, named| named.stored == Stored::Yes);
+    }
+
+    /// Asks the directory who has an interest in what this chain does.
+    ///
+    /// `Err(LedgerError::Directory)` if it does not answer; whom it does not know is recorded as unknown.
+    pub(crate) async fn interested(
+        &self,
+        chain: &ActorChain,
+        directory: &dyn Directory,
+    ) -> Result<Interested, LedgerError> {
+        let found = self
+            .bounded(identity::interests(chain, directory, Freshness::Any))
+            .await
+            .map_err(|_| LedgerError::Directory)?
+            .map_err(|_| LedgerError::Directory)?;
+        self.pseudonymous(chain, &found).await
+    }
+
+    /// What can be said of a chain without a directory: its humans are who they are, controllers are unknown.
+    pub(crate) async fn interested_unasked(
+        &self,
+        chain: &ActorChain,
+    ) -> Result<Interested, LedgerError> {
+        self.pseudonymous(chain, &InterestsFound::default()).await
+    }
+
+    async fn pseudonymous(
+        &self,
+        chain: &ActorChain,
+        found: &InterestsFound,
+    ) -> Result<Interested, LedgerError> {
+        let mut rows = Vec::new();
+        let mut hops = Vec::new();
+        let mut interests = Interests::default();
+        for (index, hop) in chain.hops().enumerate() {
+            match hop.kind() {
+                PrincipalKind::Agent | PrincipalKind::Service => {}
+                PrincipalKind::Human => {
+                    let person = found.hops().get(index).cloned().flatten();
+                    // A human whom the directory does not know is still the same human in every record.
+                    let person = person.unwrap_or_else(|| unlinked(hop));
+                    let named = self.name(&person).await?;
+                    rows.extend(named.row());
+                    let tie = if index == 0 {
+                        As::Requester
+                    } else {
+                        As::Delegator
+                    };
+                    interests = interests.with(tie, named.pseudonym);
+                    hops.push(named.pseudonym);
+                }
+            }
+        }
+        for interest in found
+            .iter()
+            .filter(|interest| interest.part == Part::Controller)
+        {
+            match &interest.party {
+                Party::Person(person) => {
+                    let named = self.name(person).await?;
+                    rows.extend(named.row());
+                    interests = interests.with(As::Controller, named.pseudonym);
+                }
+                Party::Unknown => interests = interests.with_unknown_controllers(),
+            }
+        }
+        if found.hops().is_empty() && chain.hops().any(is_automated) {
+            interests = interests.with_unknown_controllers();
+        }
+        rows.dedup();
+        Ok(Interested {
+            interests,
+            hops,
+            rows,
+        })
+    }
+}
+
+fn unlinked(hop: &Principal) -> PersonId {
+    PersonId::new(hop.id().clone())
+}
+
+fn is_automated(hop: &Principal) -> bool {
+    match hop.kind() {
+        PrincipalKind::Agent | PrincipalKind::Service => true,
+        PrincipalKind::Human => false,
+    }
+}

@@ -1,0 +1,174 @@
+//! From stored rows to facts: nothing counts that does not verify.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::action::{Disclosure, DisclosureDigest, RequestId};
+use crate::approval::{Recorded, RequestState};
+use crate::journal::{self, Decoded, Scope};
+use crate::log::{Receipt, Seq, StoredRecord, VerifiedRecord};
+use crate::store::{Query, ScopeKey};
+
+use super::{LedgerError, Shared, lock};
+
+/// How often a read is repeated while others write to the same request.
+const ROUNDS: usize = 64;
+
+/// A request as its verified records tell it, with the version of its scope that they belong to.
+#[derive(Debug, Clone)]
+pub(crate) struct Folded {
+    pub(crate) state: RequestState,
+    pub(crate) scope: ScopeKey,
+    pub(crate) version: u64,
+}
+
+impl Shared {
+    /// How often each scope has moved.
+    pub(crate) async fn versions(
+        &self,
+        scopes: impl IntoIterator<Item = ScopeKey>,
+    ) -> Result<BTreeMap<ScopeKey, u64>, LedgerError> {
+        let scopes = scopes.into_iter().collect();
+        Ok(self.store.find(Query::Versions(scopes)).await?.versions()?)
+    }
+
+    /// Reads, verifies and folds the records of a request; `None` if there are none.
+    ///
+    /// A row that does not verify is either beyond the signed head, where it has no effect, or stands in the place of a
+    /// record, and then nothing about the request can be believed.
+    pub(crate) async fn request(&self, request: RequestId) -> Result<Option<Folded>, LedgerError> {
+        let scope = ScopeKey::new(Scope::Request(request).key());
+        for _ in 0..ROUNDS {
+            let version = self.version(&scope).await?;
+            let rows = self.store.find(Query::Request(request)).await?.records()?;
+            let verified = self.verify_all(&rows).await?;
+            let found = verified.len() as u64;
+            if found < version {
+                return Err(LedgerError::Tampered {
+                    seq: verified.last().map_or(0, |record| record.seq().get()),
+                    why: format!(
+                        "request {request} has {version} records but only {found} are there"
+                    ),
+                });
+            }
+            if found > version {
+                continue;
+            }
+            if verified.is_empty() {
+                return Ok(None);
+            }
+            let recorded = self.decode_all(&verified).await?;
+            let state = RequestState::fold(&recorded).map_err(|illegal| LedgerError::Tampered {
+                seq: recorded.last().map_or(0, |one| one.seq.0),
+                why: illegal.to_string(),
+            })?;
+            return Ok(Some(Folded {
+                state,
+                scope,
+                version,
+            }));
+        }
+        Err(LedgerError::Illegal(
+            "the request kept changing while it was read".to_owned(),
+        ))
+    }
+
+    /// The verified records of a request, in order.
+    pub(super) async fn recorded(&self, request: RequestId) -> Result<Vec<Recorded>, LedgerError> {
+        let rows = self.store.find(Query::Request(request)).await?.records()?;
+        let verified = self.verify_all(&rows).await?;
+        self.decode_all(&verified).await
+    }
+
+    async fn version(&self, scope: &ScopeKey) -> Result<u64, LedgerError> {
+        let versions = self.versions([scope.clone()]).await?;
+        Ok(versions.get(scope).copied().unwrap_or(0))
+    }
+
+    async fn verify_all(&self, rows: &[StoredRecord]) -> Result<Vec<VerifiedRecord>, LedgerError> {
+        let mut verified = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.verify(row) {
+                Ok(record) => verified.push(record),
+                Err(broken) => {
+                    let size = self.store.head().await?.map_or(0, |head| head.size);
+                    if row.seq.get() < size {
+                        return Err(broken);
+                    }
+                    tracing::warn!(seq = %row.seq, "a row beyond the head of the log was ignored");
+                }
+            }
+        }
+        Ok(verified)
+    }
+
+    /// Checks one row; the signature of a record that this process wrote has been made by itself.
+    pub(crate) fn verify(&self, row: &StoredRecord) -> Result<VerifiedRecord, LedgerError> {
+        let own = lock(&self.own).contains(&row.leaf);
+        let checked = if own {
+            self.trust.check_signed_here(row)
+        } else {
+            self.trust.check(row)
+        };
+        checked.map_err(|broken| LedgerError::Tampered {
+            seq: row.seq.get(),
+            why: broken.to_string(),
+        })
+    }
+
+    /// Decodes verified records with the disclosures that lie beside them.
+    pub(crate) async fn decode_all(
+        &self,
+        verified: &[VerifiedRecord],
+    ) -> Result<Vec<Recorded>, LedgerError> {
+        let seqs: Vec<Seq> = verified.iter().map(VerifiedRecord::seq).collect();
+        let disclosures: HashMap<DisclosureDigest, Disclosure> = self
+            .store
+            .find(Query::Disclosures(seqs))
+            .await?
+            .disclosures()?
+            .into_iter()
+            .map(|(_, disclosure)| (disclosure.digest(), disclosure))
+            .collect();
+        let find = |digest: &DisclosureDigest| disclosures.get(digest).cloned();
+        let mut recorded = Vec::with_capacity(verified.len());
+        for record in verified {
+            match journal::decode(record, &find) {
+                Ok(Decoded::Event(one)) => recorded.push(*one),
+                Ok(Decoded::Genesis | Decoded::NotJudged(_)) => {}
+                Err(error) => {
+                    return Err(LedgerError::Tampered {
+                        seq: record.seq().get(),
+                        why: error.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// The receipt of a record that stands in the log.
+    pub(crate) async fn receipt(&self, seq: Seq) -> Result<Receipt, LedgerError> {
+        let rows = self.store.read(seq, std::num::NonZeroU32::MIN).await?;
+        let record = rows
+            .into_iter()
+            .find(|row| row.seq == seq)
+            .ok_or_else(|| LedgerError::Illegal(format!("there is no record {seq}")))?;
+        let (size, checkpoint) = self
+            .store
+            .find(Query::Checkpoint {
+                at_least: seq.get() + 1,
+            })
+            .await?
+            .checkpoint()?
+            .ok_or_else(|| LedgerError::Tampered {
+                seq: seq.get(),
+                why: "no checkpoint covers it".to_owned(),
+            })?;
+        let path = super::prove::inclusion(self.store.as_ref(), seq.get(), size).await?;
+        Ok(Receipt {
+            record,
+            checkpoint,
+            path,
+        })
+    }
+}

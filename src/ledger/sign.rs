@@ -1,0 +1,46 @@
+//! Signing on behalf of the sequencer.
+
+use std::sync::Arc;
+
+use crate::log::{Chained, Checkpoint, KeyId, Role, Signature, Signer, sign_batch};
+
+use super::{LedgerError, Shared, lock};
+
+impl Shared {
+    fn signer(&self, role: Role) -> Option<Arc<dyn Signer>> {
+        let operator = (role == Role::Operator)
+            .then(|| lock(&self.operator).clone())
+            .flatten();
+        operator.or_else(|| self.keys.signer(role).cloned())
+    }
+
+    /// Whether this process can sign for a role.
+    pub(crate) fn can_sign(&self, role: Role) -> bool {
+        self.signer(role).is_some()
+    }
+
+    /// The id of the key that this process signs with for a role.
+    pub(super) fn key_id(&self, role: Role) -> Option<KeyId> {
+        self.signer(role).map(|signer| signer.public().id())
+    }
+
+    /// One signature for each statement, each by the key of its entry's role.
+    pub(super) fn sign(&self, chained: &[Chained]) -> Result<Vec<(KeyId, Signature)>, LedgerError> {
+        let signers: Vec<Arc<dyn Signer>> = Role::ALL
+            .into_iter()
+            .filter_map(|role| self.signer(role))
+            .collect();
+        let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
+        sign_batch(chained, &signers).map_err(|_| LedgerError::Signer)
+    }
+
+    /// A signed checkpoint note.
+    pub(super) fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Vec<u8>, LedgerError> {
+        let signer = self
+            .signer(Role::Checkpoint)
+            .ok_or(LedgerError::NoSuchRole(Role::Checkpoint))?;
+        checkpoint
+            .sign(signer.as_ref())
+            .map_err(|_| LedgerError::Signer)
+    }
+}
