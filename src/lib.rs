@@ -25,3 +25,4 @@ pub mod audit;
 pub mod identity;
 pub mod notify;
 pub mod ledger;
+pub mod gate;

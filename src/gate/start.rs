@@ -1,0 +1,402 @@
+//! The start protocol: everything that the decision rests on is read once more, and must not move until the commit.
+//!
+//! 1. read the versions of what counts: the request, the session, freezes, the datasets read
+//! 2. gather the facts: the chain and its controllers, each voter's membership and activity, policy
+//! 3. take the strictest of the stored and the new verdict, and recount the votes
+//! 4. append `started`, expecting those versions; inside the lock the state and gate time are judged again
+//! 5. only then is the effect called
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::action::{
+    Action, ActorChain, ExecutionId, PersonId, Pseudonym, Rebuilt, SessionId, join_input,
+};
+use crate::approval::{
+    Basis as StartBasis, Choice, Event, Hidden, ReassessCause, Reassessed, Renewed, RequestState,
+    Started as StartedEvent, Status, count_votes,
+};
+use crate::identity::{self, Confirmed, Freshness};
+use crate::journal::Scope;
+use crate::ledger::{Drafts, LedgerError, Parts, rebuild};
+use crate::log::Role;
+use crate::policy::{CountedVote, Satisfied, Selector};
+use crate::store::{Row, ScopeKey};
+
+use super::assess::{Assessment, Ruling, When};
+use super::finish::Started;
+use super::handle::{unread, unwritten};
+use super::permit::{Basis, Pass, Unused};
+use super::waiting::refusal;
+use super::{Cause, PolicyDenial, Refusal};
+
+/// How often the start begins again because something moved.
+const ROUNDS: usize = 3;
+
+impl Pass {
+    /// Commits `started`, or says why not.
+    pub(super) async fn start(self: Box<Self>, unused: Unused) -> Result<Started, Refusal> {
+        let Self {
+            parts,
+            chain,
+            session,
+            action,
+            request,
+            basis,
+        } = *self;
+        let ledger = &parts.ledger;
+        if let Some(error) = ledger.stopped() {
+            return Err(unread(error));
+        }
+        if !unused.holds(ledger.now()) {
+            return Err(Refusal::CouldNotDecide(Cause::PermitVoid));
+        }
+        let mut scopes: BTreeSet<ScopeKey> = action
+            .reads()
+            .iter()
+            .map(|dataset| key(Scope::Dataset(dataset.reference())))
+            .collect();
+        let freezes = key(Scope::Freezes);
+        let own = key(Scope::Request(request));
+        scopes.insert(key(Scope::Session(
+            chain.tenant().cloned(),
+            session.clone(),
+        )));
+        scopes.insert(freezes.clone());
+        scopes.insert(own.clone());
+        let deferred = match basis {
+            Basis::Recorded => None,
+            Basis::Deferred(drafts) => Some(*drafts),
+        };
+        for _ in 0..ROUNDS {
+            let versions = ledger
+                .versions(scopes.iter().cloned())
+                .await
+                .map_err(unread)?;
+            let version = |scope: &ScopeKey| versions.get(scope).copied().unwrap_or(0);
+            if version(&freezes) > 0 {
+                return Err(Refusal::Frozen);
+            }
+            // What the permit was given on is read and recomputed once more: a record that no longer says so starts nothing.
+            let current = match &deferred {
+                Some(_) => None,
+                None => ledger.request(request).await.map_err(unread)?,
+            };
+            if let Some(folded) = &current
+                && !binds(&folded.state, &action, &chain, &session)
+            {
+                return Err(Refusal::CouldNotDecide(Cause::ValueErased));
+            }
+            let state = match (&current, &deferred) {
+                (Some(folded), _) => folded.state.clone(),
+                (None, Some(drafts)) => drafts.provisional().map_err(unwritten)?,
+                (None, None) => return Err(Refusal::NotFound),
+            };
+            let attempt = Attempt {
+                pass: Shared {
+                    parts: &parts,
+                    chain: &chain,
+                    session: &session,
+                    action: &action,
+                },
+                state: &state,
+            };
+            let judged = attempt.judge().await?;
+            // What was drafted at the filing stays at hand for the case that something moves.
+            let mut drafts = match (current, deferred.clone()) {
+                (Some(folded), _) => Drafts::resume(ledger, folded),
+                (None, Some(drafts)) => drafts,
+                (None, None) => return Err(Refusal::NotFound),
+            };
+            for scope in &scopes {
+                drafts.expect(scope.clone(), version(scope));
+            }
+            let adoption = parts.adopting(&judged.decision().revision);
+            if let Some(adoption) = adoption {
+                drafts.push(Role::Gate, adoption).map_err(unwritten)?;
+            }
+            let revision = judged.decision().revision.clone();
+            let written = match judged {
+                Judged::Start(event, rows) => {
+                    let (execution, lease_until) = (event.execution, event.lease_until);
+                    drafts.rows(rows);
+                    drafts.telling(ledger.channels_of(&state).await.map_err(unread)?);
+                    drafts
+                        .push(Role::Gate, Event::Started(Box::new(event)))
+                        .map_err(unwritten)?;
+                    let armed =
+                        super::finish::arm(&parts, &action, request, execution, lease_until);
+                    drafts
+                        .append_then(armed)
+                        .await
+                        .map(|(_, started)| Some(started))
+                }
+                Judged::Back(event, rows, refusal) => {
+                    drafts.rows(rows);
+                    if let (None, Renewed::RequireApproval(_)) =
+                        (state.requirement(), &event.verdict)
+                    {
+                        // Policy had allowed it, so that nobody was asked yet.
+                        drafts.rows(super::filing::notices(ledger, request, ledger.now()));
+                    }
+                    drafts.telling(ledger.channels_of(&state).await.map_err(unread)?);
+                    drafts
+                        .push(Role::Gate, Event::Reassessed(Box::new(event)))
+                        .map_err(unwritten)?;
+                    match drafts.append().await {
+                        Ok(_) => return Err(refusal),
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            match written {
+                Ok(Some(started)) => {
+                    parts.adopted(&revision);
+                    drop(unused);
+                    return Ok(started);
+                }
+                Ok(None) | Err(LedgerError::Moved) => {}
+                Err(LedgerError::Illegal(why)) => {
+                    // Time has moved on between the reading and the lock, or somebody else was faster.
+                    tracing::debug!(why, "the start was not legal any more");
+                }
+                Err(error) => return Err(unwritten(error)),
+            }
+        }
+        Err(Refusal::CouldNotDecide(Cause::Unsettled))
+    }
+}
+
+/// Whether the records of a request bind, byte for byte, this action of this actor.
+fn binds(state: &RequestState, action: &Action, chain: &ActorChain, session: &SessionId) -> bool {
+    let Some(unbound) = rebuild(state) else {
+        return false;
+    };
+    match (unbound.chain(), &unbound.action) {
+        (Some(bound), Rebuilt::Action(recorded)) => {
+            join_input(recorded, &bound, &unbound.session) == join_input(action, chain, session)
+        }
+        _ => false,
+    }
+}
+
+fn key(scope: Scope) -> ScopeKey {
+    ScopeKey::new(scope.key())
+}
+
+/// What all attempts share.
+struct Shared<'a> {
+    parts: &'a Arc<Parts>,
+    chain: &'a ActorChain,
+    session: &'a SessionId,
+    action: &'a Action,
+}
+
+struct Attempt<'a> {
+    pass: Shared<'a>,
+    state: &'a RequestState,
+}
+
+enum Judged {
+    Start(StartedEvent, Vec<Row>),
+    /// The request goes back to its reviewers, or policy denies now.
+    Back(Reassessed, Vec<Row>, Refusal),
+}
+
+impl Judged {
+    fn decision(&self) -> &crate::approval::Decision {
+        match self {
+            Self::Start(event, _) => &event.decision,
+            Self::Back(event, _, _) => &event.decision,
+        }
+    }
+}
+
+impl Attempt<'_> {
+    async fn judge(&self) -> Result<Judged, Refusal> {
+        let Shared {
+            parts,
+            chain,
+            session,
+            action,
+        } = self.pass;
+        let ledger = &parts.ledger;
+        let now = ledger.now();
+        match self.state.status(now) {
+            Status::Approved { not_before, .. } => {
+                if not_before.is_some_and(|not_before| now < not_before) {
+                    return Err(Refusal::CouldNotDecide(Cause::Unsettled));
+                }
+            }
+            other => return Err(refusal(self.state, &other)),
+        }
+        let stored = self.state.requirement();
+        if stored.is_some() && ledger.clock_unsettled().await.map_err(unread)? {
+            return Err(Refusal::CouldNotDecide(Cause::ClockUnsettled));
+        }
+        // Policy sees the votes with the memberships that the directory confirms now.
+        let wanted: BTreeSet<Selector> = stored
+            .iter()
+            .flat_map(|requirement| requirement.quorum.selectors().into_iter().cloned())
+            .collect();
+        let confirmed = self.confirm(&wanted).await?;
+        let Assessment {
+            ruling,
+            decision,
+            interested,
+            reason,
+        } = parts
+            .assess(action, chain, session, When::Starting(&confirmed.persons))
+            .await
+            .map_err(unread)?;
+        let back = |cause, verdict, voided, refusal| {
+            let event = Reassessed {
+                cause,
+                decision: decision.clone(),
+                instance: ledger.instance,
+                interests: interested.interests.clone(),
+                verdict,
+                voided,
+                reason: reason.clone().map(Hidden::Known),
+            };
+            Ok(Judged::Back(event, interested.rows.clone(), refusal))
+        };
+        let requirement = match (stored.cloned(), ruling) {
+            // Stricter wins: a new denial ends it, whatever was approved.
+            (_, Ruling::Deny(failure)) => {
+                let cause = failure.map_or(ReassessCause::Policy, |failure| failure.reassessment());
+                let refusal = match failure.and_then(|failure| failure.cause()) {
+                    Some(cause) => Refusal::CouldNotDecide(cause),
+                    None => Refusal::Denied(Box::new(PolicyDenial {
+                        request: self.state.request(),
+                        rules: decision.rules.clone(),
+                        reason: reason.clone(),
+                    })),
+                };
+                return back(cause, Renewed::Deny, BTreeSet::new(), refusal);
+            }
+            (None, Ruling::Allow) => None,
+            // Looser changes nothing.
+            (Some(stored), Ruling::Allow) => Some(stored),
+            (None, Ruling::RequireApproval(fresh)) => Some(fresh),
+            (Some(stored), Ruling::RequireApproval(fresh)) => Some(stored.and(fresh)),
+        };
+        let execution = ExecutionId::new(now, &mut crate::ledger::salts())
+            .map_err(|_| unwritten(LedgerError::NoEntropy))?;
+        let lease = requirement
+            .as_ref()
+            .and_then(|requirement| requirement.clocks.run_within)
+            .unwrap_or(ledger.limits.lease);
+        let started = |basis| StartedEvent {
+            execution,
+            instance: ledger.instance,
+            lease_until: now.saturating_add(lease),
+            decision: decision.clone(),
+            interests: interested.interests.clone(),
+            basis,
+        };
+        let Some(requirement) = requirement else {
+            return Ok(Judged::Start(
+                started(StartBasis::Allow),
+                interested.rows.clone(),
+            ));
+        };
+        // A requirement that grew may ask for groups that nobody was asked about yet.
+        let asked_anew = requirement
+            .quorum
+            .selectors()
+            .into_iter()
+            .any(|selector| !wanted.contains(selector));
+        let confirmed = if asked_anew {
+            let all = requirement
+                .quorum
+                .selectors()
+                .into_iter()
+                .cloned()
+                .collect();
+            self.confirm(&all).await?
+        } else {
+            confirmed
+        };
+        let recount = count_votes(
+            self.state,
+            &requirement,
+            &interested.interests,
+            &confirmed.pseudonyms,
+        );
+        if recount.tally.satisfied == Satisfied::Yes {
+            return Ok(Judged::Start(
+                started(StartBasis::RequireApproval {
+                    requirement,
+                    counted: recount.counted,
+                }),
+                interested.rows.clone(),
+            ));
+        }
+        let cause = if stored.is_none_or(|stored| *stored != requirement) {
+            ReassessCause::Policy
+        } else {
+            ReassessCause::Votes
+        };
+        back(
+            cause,
+            Renewed::RequireApproval(requirement),
+            recount.voided.into_keys().collect(),
+            Refusal::CouldNotDecide(Cause::BackToReviewers),
+        )
+    }
+
+    /// Asks the directory about each voter who approved: active still, and a member of what still.
+    async fn confirm(&self, selectors: &BTreeSet<Selector>) -> Result<Confirmations, Refusal> {
+        let parts = self.pass.parts;
+        let unavailable = || Refusal::CouldNotDecide(Cause::DirectoryUnavailable);
+        let mut confirmed = Confirmations::default();
+        for vote in self.state.votes() {
+            if vote.decision != Choice::Approve || vote.voided.is_some() {
+                continue;
+            }
+            // An erased identity cannot be asked about, so it does not count.
+            let Some(person) = vote.id.known() else {
+                continue;
+            };
+            // The table of pseudonyms is no record: two of them for one person are one person.
+            if confirmed.persons.iter().any(|one| one.person == *person) {
+                continue;
+            }
+            let answer = parts
+                .ledger
+                .bounded(identity::confirm(
+                    person.as_principal(),
+                    selectors,
+                    parts.directory.as_ref(),
+                    Freshness::Any,
+                ))
+                .await
+                .map_err(|_| unavailable())?
+                .map_err(|_| unavailable())?;
+            let satisfies = match answer {
+                // Linked to somebody else since: the vote is not that person's.
+                Confirmed::Person {
+                    person: known,
+                    satisfies,
+                } if known == *person => satisfies,
+                Confirmed::Person { .. } | Confirmed::Deactivated(_) | Confirmed::Unknown(_) => {
+                    BTreeSet::new()
+                }
+            };
+            confirmed.persons.push(CountedVote {
+                person: person.clone(),
+                satisfies: satisfies.clone(),
+            });
+            confirmed.pseudonyms.insert(vote.person, satisfies);
+        }
+        Ok(confirmed)
+    }
+}
+
+/// What the directory says now of those who approved.
+#[derive(Default)]
+struct Confirmations {
+    persons: Vec<CountedVote<PersonId>>,
+    pseudonyms: BTreeMap<Pseudonym, BTreeSet<Selector>>,
+}
