@@ -26,3 +26,4 @@ pub mod identity;
 pub mod notify;
 pub mod ledger;
 pub mod gate;
+pub mod desk;
