@@ -27,3 +27,4 @@ pub mod notify;
 pub mod ledger;
 pub mod gate;
 pub mod desk;
+pub mod host;
