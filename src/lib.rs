@@ -28,3 +28,5 @@ pub mod ledger;
 pub mod gate;
 pub mod desk;
 pub mod host;
+#[cfg(feature = "testing")]
+pub mod testing;
