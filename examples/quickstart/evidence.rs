@@ -1,0 +1,140 @@
+//! What is left to show afterwards: the timeline, the lineage of the export, and what a verifier says.
+
+use std::path::Path;
+
+use countersign::Countersign;
+use countersign::audit::{Audit, AuditReport, Filter, timeline};
+use countersign::lineage::{Limits, Node, Question};
+use countersign::log::{TrustedKeys, Verdict};
+use countersign::notify::visible;
+use countersign::store::SqliteStore;
+use rusqlite::Connection;
+
+use crate::effects::Failed;
+
+/// Tells the log from `from` on, one line for each record.
+pub fn tell(store: &SqliteStore, from: u64) -> Result<(), Failed> {
+    println!("\n== Timeline");
+    let mut reader = store.log_reader()?;
+    let filter = Filter {
+        records: from..u64::MAX,
+        ..Filter::default()
+    };
+    for entry in timeline(&mut reader, filter, &visible) {
+        let entry = entry?;
+        let time = entry.ts.map(|ts| ts.to_string()).unwrap_or_default();
+        let time = time.get(11..19).unwrap_or("        ").to_owned();
+        println!("{:>4}  {time}  {}", entry.seq.get(), entry.text);
+    }
+    Ok(())
+}
+
+/// Says who authorised the exported file and what it came from.
+pub async fn follow(
+    countersign: &Countersign,
+    store: &SqliteStore,
+    exported: Option<&Node>,
+) -> Result<(), Failed> {
+    println!("\n== Lineage of the export");
+    let Some(Node::Dataset(file)) = exported else {
+        println!("no file was written, so there is nothing to follow");
+        return Ok(());
+    };
+    println!("{} {}", file.namespace(), visible(file.name()));
+    let about = Node::Dataset(file.clone());
+    let upstream = countersign
+        .lineage(Question::Upstream(about.clone()), Limits::default())
+        .await?;
+    for node in upstream.nodes.iter().filter(|node| **node != about) {
+        if let Node::Dataset(source) = node {
+            println!(
+                "  made from      {} {}",
+                source.namespace(),
+                visible(source.name())
+            );
+        }
+    }
+    let answer = countersign
+        .lineage(Question::Authorisation(about), Limits::default())
+        .await?;
+    for authorisation in answer.authorisations() {
+        println!("  on request     {}", authorisation.request);
+        for who in &authorisation.asked_by {
+            match who {
+                Node::Agent(id) => println!("  asked for by   agent {id}"),
+                other => println!("  asked for by   {}", other.to_text()),
+            }
+        }
+        for (vote, _) in &authorisation.votes {
+            let mut reader = store.log_reader()?;
+            let filter = Filter {
+                records: vote.0..vote.0 + 1,
+                ..Filter::default()
+            };
+            for entry in timeline(&mut reader, filter, &visible) {
+                println!("  authorised by  record {vote}: {}", entry?.text);
+            }
+        }
+        if authorisation.votes.is_empty() {
+            println!("  authorised by  policy alone");
+        }
+        for policy in &authorisation.policies {
+            println!(
+                "  under          {} {}",
+                policy.engine(),
+                policy.digest().to_hex()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the log as an auditor would: with keys and a checkpoint that come from elsewhere.
+pub fn verify(
+    store: &SqliteStore,
+    keys: &TrustedKeys,
+    checkpoint: Option<&[u8]>,
+) -> Result<AuditReport, Failed> {
+    let mut reader = store.log_reader()?;
+    let mut audit = Audit::of(&mut reader)
+        .trusting(keys.clone())
+        .comparing(store);
+    if let Some(checkpoint) = checkpoint {
+        audit = audit.anchored_by(checkpoint);
+    }
+    Ok(audit.run())
+}
+
+/// Copies the log, changes one byte of a record in the copy, and verifies that.
+pub fn tampered(log: &Path, keys: &TrustedKeys) -> Result<(), Failed> {
+    println!("\n== A copy of the log with one byte changed");
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("copy.sqlite");
+    let name = copy
+        .to_str()
+        .ok_or("the temporary directory is not plain text")?;
+    Connection::open(log)?.execute("VACUUM INTO ?1", [name])?;
+    let connection = Connection::open(&copy)?;
+    // A vote, if there is one: who would not want to have said no?
+    let (seq, mut statement): (i64, Vec<u8>) = connection.query_row(
+        "SELECT seq, statement FROM record ORDER BY kind = 'voted' DESC, seq DESC LIMIT 1",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let middle = statement.len() / 2;
+    if let Some(byte) = statement.get_mut(middle) {
+        *byte ^= 1;
+    }
+    connection.execute(
+        "UPDATE record SET statement = ?1 WHERE seq = ?2",
+        (statement, seq),
+    )?;
+    drop(connection);
+    let report = verify(&SqliteStore::open_read_only(&copy)?, keys, None)?;
+    println!("byte {middle} of record {seq} was changed");
+    println!("verdict      {}", report.verdict);
+    match report.verdict {
+        Verdict::Broken(broken) if i64::try_from(broken.seq.get()).ok() == Some(seq) => Ok(()),
+        _ => Err("the verifier did not find the changed byte".into()),
+    }
+}
