@@ -1,0 +1,132 @@
+//! A guarded call alone, against bare SQLite and one signature: `cargo bench --bench gate`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use common::{Bare, Recording, median, micros, timed};
+use countersign::action::{Action, ActorChain, Principal, SessionId};
+use countersign::gate::{ApprovalGate, ApprovalGateExt};
+use countersign::host::Countersign;
+use countersign::identity::StaticDirectory;
+use countersign::ledger::Keys;
+use countersign::log::{SecretKey, Signer};
+use countersign::policy::RuleSet;
+use countersign::store::SqliteStore;
+use futures::executor::block_on;
+
+const ROUNDS: usize = 9;
+const CALLS: usize = 150;
+
+fn action(n: usize) -> Action {
+    Action::named("db.read")
+        .parameter("table", "customers")
+        .parameter("columns", "id, name, city")
+        .parameter("limit", 100 + i64::try_from(n).unwrap())
+        .build()
+        .unwrap()
+}
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let store = Recording {
+        inner: SqliteStore::create(folder.path().join("log.db")).unwrap(),
+        batches: Arc::clone(&batches),
+    };
+    let keys = Keys::create(folder.path().join("keys")).unwrap();
+    let rules = RuleSet::from_toml(
+        "version = 1\n[[rules]]\nid = \"read\"\neffect = \"allow\"\nwhen = { action = \"db.read\" }\n",
+    )
+    .unwrap();
+    let people = StaticDirectory::from_toml(
+        "[[persons]]\nid = \"corp/olga\"\n[[agents]]\nid = \"corp/bot\"\ncontrollers = [\"corp/olga\"]\n",
+    )
+    .unwrap();
+    let countersign =
+        block_on(Countersign::open(store, keys, rules, people).into_future()).unwrap();
+    let chain = ActorChain::acting(Principal::agent("corp", "bot").unwrap());
+    let gate = countersign
+        .gate(chain, SessionId::new("bench").unwrap())
+        .unwrap();
+    let mut bare = Bare::on(&folder.path().join("bare.db"));
+    let secret = SecretKey::generate().unwrap();
+    let message = vec![7_u8; 1500];
+    let file = std::fs::File::create(folder.path().join("sync")).unwrap();
+
+    let drain = |bare: &mut Bare| {
+        let taken = std::mem::take(&mut *batches.lock().unwrap());
+        taken
+            .iter()
+            .map(|batch| timed(|| bare.write(batch)).1)
+            .collect::<Vec<_>>()
+    };
+    for n in 0..50 {
+        drop(block_on(gate.guard(action(n))).unwrap());
+    }
+    drain(&mut bare);
+    let (mut guard, mut guard_bare, mut run, mut run_bare) = (vec![], vec![], vec![], vec![]);
+    let (mut sign, mut sync) = (vec![], vec![]);
+    for _ in 0..ROUNDS {
+        let calls: Vec<_> = (0..CALLS)
+            .map(|n| {
+                let action = action(n);
+                timed(|| drop(block_on(gate.guard(action)).unwrap())).1
+            })
+            .collect();
+        guard.push(micros(&calls));
+        guard_bare.push(micros(&drain(&mut bare)));
+        let calls: Vec<_> = (0..CALLS)
+            .map(|n| {
+                let action = action(n);
+                timed(|| block_on(gate.run(action, async |_| Ok::<_, Infallible>(()))).unwrap()).1
+            })
+            .collect();
+        run.push(micros(&calls));
+        run_bare.push(micros(&drain(&mut bare)));
+        let signed: Vec<_> = (0..200)
+            .map(|_| timed(|| secret.sign(&message).unwrap()).1)
+            .collect();
+        sign.push(micros(&signed));
+        let synced: Vec<_> = (0..100)
+            .map(|_| {
+                timed(|| {
+                    use std::io::Write as _;
+                    (&file).write_all(&[0; 4096]).unwrap();
+                    file.sync_data().unwrap();
+                })
+                .1
+            })
+            .collect();
+        sync.push(micros(&synced));
+    }
+    let (guard, guard_bare, run, run_bare, sign) = (
+        median(guard),
+        median(guard_bare),
+        median(run),
+        median(run_bare),
+        median(sign),
+    );
+    println!(
+        "durability: SQLite WAL, synchronous=FULL; one caller; medians of {ROUNDS} interleaved rounds of {CALLS} calls"
+    );
+    println!("one signature                     {sign:8.1} µs");
+    println!("append 4 KiB + fdatasync          {:8.1} µs", median(sync));
+    println!("bare transaction, guard's rows    {guard_bare:8.1} µs");
+    println!(
+        "guard, allowed                    {guard:8.1} µs = bare + {:.1} signatures (limit 7)",
+        (guard - guard_bare) / sign
+    );
+    println!("bare transaction, run's rows      {run_bare:8.1} µs");
+    println!(
+        "gate.run, empty effect            {run:8.1} µs = 2 bare + {:.1} signatures (limit 14)",
+        (run - 2.0 * run_bare) / sign
+    );
+    let met = guard - guard_bare <= 7.0 * sign && run <= 2.0 * run_bare + 14.0 * sign;
+    if !met {
+        println!("LIMIT MISSED");
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,365 @@
+//! What grows: `cargo bench --bench scale -- throughput|pending|open|verify [records]`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod common;
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use common::{Bare, Recording, median, timed};
+use countersign::action::{Action, ActorChain, Principal, SessionId};
+use countersign::gate::{ApprovalGate, Gate};
+use countersign::host::Countersign;
+use countersign::identity::StaticDirectory;
+use countersign::ledger::Keys;
+use countersign::log::{Depth, SecretKey, Seq, Signer, Terms, verify_structure};
+use countersign::policy::RuleSet;
+use countersign::store::{SqliteStore, Store};
+use futures::executor::block_on;
+use futures::future::join_all;
+use sha2::{Digest, Sha256};
+
+const RULES: &str = r#"
+version = 1
+[approvals.one]
+quorum = "1 of group:security"
+timeout = "30d"
+[[rules]]
+id = "read"
+effect = "allow"
+when = { action = "db.read" }
+[[rules]]
+id = "pay"
+effect = "approve"
+approval = "one"
+when = { action = "pay" }
+"#;
+const PEOPLE: &str = r#"
+[[persons]]
+id = "corp/olga"
+[[persons]]
+id = "corp/rita"
+groups = ["security"]
+[[groups]]
+name = "security"
+[[agents]]
+id = "corp/bot"
+controllers = ["corp/olga"]
+"#;
+const TASKS: usize = 64;
+
+fn open(store: impl Store, keys: &Path) -> Countersign {
+    let keys = if keys.exists() {
+        Keys::open(keys)
+    } else {
+        Keys::create(keys)
+    }
+    .unwrap();
+    let rules = RuleSet::from_toml(RULES).unwrap();
+    let people = StaticDirectory::from_toml(PEOPLE).unwrap();
+    block_on(Countersign::open(store, keys, rules, people).into_future()).unwrap()
+}
+
+fn gate(countersign: &Countersign) -> Gate {
+    let chain = ActorChain::acting(Principal::agent("corp", "bot").unwrap());
+    countersign
+        .gate(chain, SessionId::new("bench").unwrap())
+        .unwrap()
+}
+
+fn read(n: usize) -> Action {
+    Action::named("db.read")
+        .parameter("table", "customers")
+        .parameter("columns", "id, name, city")
+        .parameter("limit", i64::try_from(n).unwrap())
+        .build()
+        .unwrap()
+}
+
+fn pay(n: usize) -> Action {
+    Action::named("pay")
+        .parameter("order", i64::try_from(n).unwrap())
+        .parameter("note", "x".repeat(480))
+        .build()
+        .unwrap()
+}
+
+/// 64 tasks on two threads, each one guarded call after the other.
+fn calls(gate: &Gate, from: usize, many: usize, action: fn(usize) -> Action) {
+    let next = std::sync::atomic::AtomicUsize::new(from);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                block_on(join_all((0..TASKS / 2).map(|_| async {
+                    loop {
+                        let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if n >= from + many {
+                            break;
+                        }
+                        drop(gate.request(action(n)).await.unwrap());
+                    }
+                })));
+            });
+        }
+    });
+}
+
+fn throughput(records: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let store = Recording {
+        inner: SqliteStore::create(folder.path().join("log.db")).unwrap(),
+        batches: Arc::clone(&batches),
+    };
+    let countersign = open(store, &folder.path().join("keys"));
+    let gate = gate(&countersign);
+    let mut bare = Bare::on(&folder.path().join("bare.db"));
+    let (mut ours, mut theirs, mut sizes) = (vec![], vec![], vec![]);
+    let (mut done, mut first) = (0, 0.0);
+    for round in 0..7 {
+        batches.lock().unwrap().clear();
+        let ((), took) = timed(|| calls(&gate, done, 10_000, read));
+        done += 10_000;
+        let rate = 10_000.0 / took.as_secs_f64();
+        let taken = std::mem::take(&mut *batches.lock().unwrap());
+        let written: usize = taken.iter().map(|batch| batch.records.len()).sum();
+        sizes.push(written as f64 / taken.len() as f64);
+        let ((), took) = timed(|| taken.iter().for_each(|batch| bare.write(batch)));
+        if round == 0 {
+            first = rate;
+        }
+        ours.push(rate);
+        theirs.push(written as f64 / took.as_secs_f64());
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!(
+        "durability: SQLite WAL, synchronous=FULL; {TASKS} tasks; medians of 7 interleaved rounds of 10,000 calls"
+    );
+    println!(
+        "mean batch                         {:10.1} records",
+        median(sizes)
+    );
+    println!("bare transactions of these batches {theirs:10.0} records/s");
+    println!(
+        "guard, allowed                     {ours:10.0} records/s = {:.2} of bare (limit 0.50)",
+        ours / theirs
+    );
+    let mut last = first;
+    while done < records {
+        batches.lock().unwrap().clear();
+        let ((), took) = timed(|| calls(&gate, done, 10_000, read));
+        last = 10_000.0 / took.as_secs_f64();
+        done += 10_000;
+        if done % 100_000 == 0 {
+            println!("  at {done:9}                     {last:10.0} records/s");
+        }
+    }
+    println!(
+        "last 10,000 of {done}: {:.2} of the first 10,000 (limit 0.90)",
+        last / first
+    );
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<usize>()
+        .unwrap()
+        * 4096
+}
+
+fn pending(many: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let countersign = open(
+        SqliteStore::create(folder.path().join("log.db")).unwrap(),
+        &folder.path().join("keys"),
+    );
+    let gate = gate(&countersign);
+    let mut waiting: Vec<Pin<Box<dyn Future<Output = _> + Send + '_>>> = Vec::with_capacity(many);
+    let file = |waiting: &mut Vec<_>, from: usize, to: usize| {
+        let mut n = from;
+        while n < to {
+            let chunk: Vec<_> = (n..(n + 256).min(to)).map(|n| gate.guard(pay(n))).collect();
+            n += chunk.len();
+            let already = waiting.len();
+            let mut chunk = chunk;
+            block_on(std::future::poll_fn(|context| {
+                for one in &mut chunk {
+                    assert!(
+                        one.as_mut().poll(context).is_pending(),
+                        "nobody has approved it"
+                    );
+                }
+                if countersign.waiting() == already + chunk.len() {
+                    return std::task::Poll::Ready(());
+                }
+                std::task::Poll::Pending
+            }));
+            waiting.extend(chunk);
+        }
+    };
+    file(&mut waiting, 0, 2_000);
+    let before = resident();
+    let ((), took) = timed(|| file(&mut waiting, 2_000, many));
+    let each = (resident() - before) as f64 / (many - 2_000) as f64;
+    println!(
+        "pending requests of 512 bytes: {many}, filed in {:.0} s",
+        took.as_secs_f64()
+    );
+    println!("resident memory: {each:.0} bytes each (limit 2048)");
+    drop(waiting);
+}
+
+/// A log of so many records, the last of them pending requests.
+fn build(folder: &Path, records: usize, pending: usize) {
+    let countersign = open(
+        SqliteStore::create(folder.join("log.db")).unwrap(),
+        &folder.join("keys"),
+    );
+    let gate = gate(&countersign);
+    calls(&gate, 0, records - pending, read);
+    calls(&gate, records, pending, pay);
+    block_on(countersign.close());
+}
+
+fn opening(records: usize) {
+    let (small, large) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(small.path(), 10_000, 1_000);
+    build(large.path(), records, records / 10);
+    let once = |folder: &Path| {
+        let start = Instant::now();
+        let countersign = open(
+            SqliteStore::open(folder.join("log.db")).unwrap(),
+            &folder.join("keys"),
+        );
+        drop(block_on(gate(&countersign).guard(read(0))).unwrap());
+        let took = start.elapsed().as_secs_f64() * 1e3;
+        block_on(countersign.close());
+        took
+    };
+    let (mut few, mut many) = (vec![], vec![]);
+    for _ in 0..9 {
+        few.push(once(small.path()));
+        many.push(once(large.path()));
+    }
+    let (few, many) = (median(few), median(many));
+    println!("open until the first guard is answered, medians of 9 interleaved rounds");
+    println!(
+        "10,000 records, 1,000 pending: {few:.1} ms; {records} records, {} pending: {many:.1} ms = {:.2} (limit 2)",
+        records / 10,
+        many / few
+    );
+}
+
+fn verifying(records: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), records, 10_000);
+    let store = SqliteStore::open_read_only(folder.path().join("log.db")).unwrap();
+    let keys = Keys::open(folder.path().join("keys")).unwrap().trusted();
+    let page = NonZeroU32::new(1024).unwrap();
+    let bare_hash = || {
+        let conn = rusqlite::Connection::open(folder.path().join("log.db")).unwrap();
+        let mut select = conn
+            .prepare("SELECT statement FROM record ORDER BY seq")
+            .unwrap();
+        let mut rows = select.query([]).unwrap();
+        let mut last = [0; 32];
+        while let Some(row) = rows.next().unwrap() {
+            last = Sha256::digest(row.get_ref(0).unwrap().as_blob().unwrap()).into();
+        }
+        last
+    };
+    let verify = |depth| {
+        let mut reader = store.log_reader().unwrap();
+        let terms = Terms {
+            keys: Some(&keys),
+            anchors: &[],
+            depth,
+        };
+        let report = verify_structure(&mut reader, &terms, &mut |_| {}, &mut |_, _| {});
+        assert_eq!(report.size as usize, records + 2);
+        report
+    };
+    let signer = SecretKey::generate().unwrap();
+    let message = block_on(store.read(Seq::new(5), page)).unwrap()[0]
+        .statement
+        .clone();
+    let signature = signer.sign(&message).unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let bare_verify = || {
+        let each = 20_000;
+        let ((), took) = timed(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..cores {
+                    scope.spawn(|| {
+                        (0..each)
+                            .for_each(|_| signer.public().verify(&message, &signature).unwrap())
+                    });
+                }
+            })
+        });
+        (each * cores) as f64 / took.as_secs_f64()
+    };
+    let (mut bare, mut hashes, mut strict, mut signed) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..3 {
+        bare.push(records as f64 / timed(bare_hash).1.as_secs_f64());
+        hashes.push(records as f64 / timed(|| verify(Depth::Hashes)).1.as_secs_f64());
+        strict.push(bare_verify());
+        signed.push(records as f64 / timed(|| verify(Depth::Signatures)).1.as_secs_f64());
+    }
+    let (bare, hashes, strict, signed) =
+        (median(bare), median(hashes), median(strict), median(signed));
+    println!(
+        "{records} records, 10,000 requests open, {cores} cores, medians of 3 interleaved rounds"
+    );
+    println!("bare SHA-256 of the same rows   {bare:10.0} records/s");
+    println!(
+        "verify, hashes                  {hashes:10.0} records/s = {:.2} (limit 0.40)",
+        hashes / bare
+    );
+    println!("bare strict verification        {strict:10.0} signatures/s on all cores");
+    println!(
+        "verify, signatures              {signed:10.0} records/s = {:.2} (limit 0.80)",
+        signed / strict
+    );
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    println!(
+        "{}",
+        status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap()
+    );
+    let before = resident();
+    let mut reader = store.log_reader().unwrap();
+    let report = countersign::audit::Audit::of(&mut reader)
+        .trusting(keys.clone())
+        .run();
+    println!(
+        "audit: {}; grew by {} MiB (limit 128)",
+        report.verdict,
+        (resident().saturating_sub(before)) >> 20
+    );
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| arg != "--bench")
+        .collect();
+    let records = args.get(1).map_or(1_000_000, |text| text.parse().unwrap());
+    match args.first().map(String::as_str) {
+        Some("throughput") => throughput(records),
+        Some("pending") => pending(records),
+        Some("open") => opening(records),
+        Some("verify") => verifying(records),
+        _ => println!("say which: throughput, pending, open or verify, and how many records"),
+    }
+}
