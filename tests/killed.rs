@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use common::aftermath::{Effect, inspect};
+use common::aftermath::inspect;
 use common::child::{self, Process};
 use common::{life, start};
 use countersign::clock::Bell;
@@ -83,39 +83,45 @@ fn in_another_process() {
     child::say("over");
 }
 
-/// Kills a process at its `point`-th pause; the place, or `None` if it came to its end before.
-fn kill_at(folder: &Path, point: usize) -> Option<String> {
+/// Kills a process when it comes to a place for the `time`-th time; whether it came there.
+fn kill_at(folder: &Path, place: &str, time: usize) -> bool {
     let mut process = Process::start("live", folder);
-    for _ in 1..point {
-        process.next("at")?;
+    let mut times = 0;
+    while let Some(at) = process.next("at") {
+        times += usize::from(at == place);
+        if times == time {
+            process.kill();
+            return true;
+        }
         process.nod();
     }
-    let place = process.next("at")?;
-    process.kill();
-    Some(place)
+    false
 }
 
 #[test]
 fn a_process_killed_at_any_call_leaves_nothing_unrecorded_and_nothing_to_run_twice() {
-    let mut places = Vec::new();
-    // Calls of the background move the points a little from one life to the next, so neighbours overlap and nothing is left out.
-    for point in 1.. {
-        let folder = tempfile::tempdir().unwrap();
-        let Some(place) = kill_at(folder.path(), point) else {
-            break;
-        };
-        let story = format!("killed at pause {point}, {place}");
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open_or_create(life::database(folder.path())).unwrap());
-        let effect = life::effect(folder.path());
-        inspect(&store, life::keys(folder.path()), start(), &effect, &story);
-        places.push((place, effect.happened()));
+    let calls = ["head", "append", "read", "find", "tend"];
+    let done = calls.map(|call| format!("{call} done"));
+    let effect = ["in the effect", "after the effect"];
+    let mut points = 0;
+    for place in calls
+        .into_iter()
+        .chain(effect)
+        .chain(done.iter().map(String::as_str))
+    {
+        for time in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            if !kill_at(folder.path(), place, time) {
+                assert!(time > 1, "it never came to `{place}`");
+                break;
+            }
+            points += 1;
+            let store = SqliteStore::open_or_create(life::database(folder.path())).unwrap();
+            let store: Arc<dyn Store> = Arc::new(store);
+            let (effect, keys) = (life::effect(folder.path()), life::keys(folder.path()));
+            let story = format!("killed at `{place}` for the {time}. time");
+            inspect(&store, keys, start(), &effect, &story);
+        }
     }
-    assert!(places.len() > 60, "{places:?}");
-    for place in ["append", "append done", "in the effect", "after the effect"] {
-        assert!(
-            places.iter().any(|(at, _)| at == place),
-            "never killed at `{place}`"
-        );
-    }
+    assert!(points > 60, "{points}");
 }

@@ -321,6 +321,9 @@ impl Wake for Wakes {
     }
 }
 
+/// What a caller who waits holds.
+type Waiter<'g> = Pin<Box<dyn Future<Output = Result<Permit, Refusal>> + Send + 'g>>;
+
 /// Unoptimised code takes minutes to file and verify so many requests; `cargo test --release` has them all.
 const WAITING: i64 = if cfg!(debug_assertions) {
     5_000
@@ -345,11 +348,7 @@ fn a_decision_polls_only_the_waiters_of_its_own_request() {
             }
         }
     }
-    #[expect(
-        clippy::type_complexity,
-        reason = "a call that waits, and how often it was woken"
-    )]
-    let mut waiting: Vec<(Pin<Box<dyn Future<Output = _> + Send>>, Arc<Wakes>)> = Vec::new();
+    let mut waiting: Vec<(Waiter<'_>, Arc<Wakes>)> = Vec::new();
     for request in &requests {
         let (mut waiter, wakes) = (gate.resume(*request), Arc::new(Wakes::default()));
         let waker = Waker::from(Arc::clone(&wakes));

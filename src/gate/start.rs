@@ -82,10 +82,15 @@ impl Pass {
                 Some(_) => None,
                 None => ledger.request(request).await.map_err(unread)?,
             };
-            if let Some(folded) = &current
-                && !binds(&folded.state, &action, &chain, &session)
-            {
-                return Err(Refusal::CouldNotDecide(Cause::ValueErased));
+            if let Some(folded) = &current {
+                if !binds(&folded.state, &action, &chain, &session) {
+                    return Err(Refusal::CouldNotDecide(Cause::ValueErased));
+                }
+                match ledger.complete(folded).await {
+                    Ok(()) => {}
+                    Err(LedgerError::Moved) => continue,
+                    Err(error) => return Err(unread(error)),
+                }
             }
             let state = match (&current, &deferred) {
                 (Some(folded), _) => folded.state.clone(),

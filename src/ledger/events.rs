@@ -22,6 +22,8 @@ pub(crate) struct Drafts {
     shared: Arc<Shared>,
     request: Option<RequestRef>,
     before: Option<RequestState>,
+    /// The numbers of the records that `before` was folded from.
+    records: Vec<u64>,
     drafts: Vec<Draft>,
     expected: BTreeMap<ScopeKey, u64>,
     moves: Vec<ScopeKey>,
@@ -49,6 +51,7 @@ impl Drafts {
             state,
             scope,
             version,
+            records,
         } = folded;
         let mut drafts = Self::empty(shared);
         drafts.request = Some(RequestRef {
@@ -56,6 +59,7 @@ impl Drafts {
             digest: state.digest(),
         });
         drafts.before = Some(state);
+        drafts.records = records;
         drafts.expected.insert(scope, version);
         drafts
     }
@@ -94,6 +98,7 @@ impl Drafts {
             shared: Arc::clone(shared),
             request: None,
             before: None,
+            records: Vec::new(),
             drafts: Vec::new(),
             expected: BTreeMap::new(),
             moves: Vec::new(),
@@ -168,6 +173,7 @@ impl Drafts {
             shared,
             request,
             before,
+            mut records,
             drafts,
             expected,
             moves,
@@ -178,6 +184,15 @@ impl Drafts {
             .iter()
             .any(|(scope, version)| moment.version(scope) != *version)
         {
+            return Err(LedgerError::Moved);
+        }
+        let starts = drafts
+            .iter()
+            .any(|draft| matches!(draft.event, Event::Started(_)));
+        if let (Some(before), true) = (&before, starts)
+            && shared.seen.hidden(&before.request(), &records).is_some()
+        {
+            // Written since it was folded, whatever the count of its records says.
             return Err(LedgerError::Moved);
         }
         let mut state = before;
@@ -201,6 +216,7 @@ impl Drafts {
                     None => RequestState::begin(&recorded).map(|begun| state = Some(begun)),
                 }
                 .map_err(|illegal| LedgerError::Illegal(illegal.to_string()))?;
+                records.push(seq);
             }
             rows.extend(shared.project(&recorded, state.as_ref(), &channels));
             entries.push(entry);
@@ -213,6 +229,7 @@ impl Drafts {
                     state,
                     version: moment.version(&scope) + steps,
                     scope,
+                    records,
                 })
             }
             _ => None,

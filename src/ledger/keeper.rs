@@ -17,6 +17,7 @@ use crate::log::{Role, Seq};
 use crate::store::{Chore, Liveness, Phase, Query, TimerKind, TimerRow};
 
 use super::head_file::Mark;
+use super::seen::kind_of;
 use super::{LedgerError, Shared, lock, threads};
 
 /// How many due timers are tended in one go.
@@ -323,9 +324,13 @@ impl Shared {
             };
             next = last.seq.next();
             for record in &records {
-                if let Ok(statement) = crate::log::Statement::parse(&record.statement) {
-                    touched.extend(statement.request);
+                let Ok(statement) = crate::log::Statement::parse(&record.statement) else {
+                    continue;
+                };
+                if let (Some(request), Some(kind)) = (statement.request, kind_of(&statement)) {
+                    self.seen.note(request, kind, record.seq.get());
                 }
+                touched.extend(statement.request);
             }
         }
         touched.sort_unstable();

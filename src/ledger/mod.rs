@@ -23,6 +23,7 @@ mod people;
 mod project;
 mod prove;
 mod reader;
+mod seen;
 mod sequencer;
 mod sign;
 mod spawner;
@@ -44,7 +45,7 @@ use crate::approval::StopCause;
 use crate::canonical::Digest;
 use crate::clock::{Clock, Timestamp};
 use crate::log::{
-    Enforcement, Head, Role, Signer, StatementLimit, StoredRecord, Trust, TrustedKeys,
+    Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRecord, Trust, TrustedKeys,
 };
 use crate::notify::Notifier;
 use crate::store::{ScopeKey, Store, StoreError, StoreSecret};
@@ -86,6 +87,7 @@ pub(crate) struct Shared {
     /// Up to where this process has looked whom the records concern.
     followed: Mutex<u64>,
     own: Mutex<OwnLeaves>,
+    seen: seen::Seen,
     names: people::Names,
     running: Mutex<HashMap<ExecutionId, Running>>,
     head_file: Option<Mutex<head_file::HeadFile>>,
@@ -389,7 +391,13 @@ impl Shared {
     }
 
     /// Takes note of a commit of this process.
-    fn committed(&self, head: &Head, records: &[StoredRecord], touched: &[RequestId]) {
+    fn committed(
+        &self,
+        head: &Head,
+        records: &[StoredRecord],
+        noted: &[(RequestId, Kind, u64)],
+        touched: &[RequestId],
+    ) {
         self.counted.commits.fetch_add(1, Ordering::Relaxed);
         self.counted
             .records
@@ -397,6 +405,9 @@ impl Shared {
         {
             let mut own = lock(&self.own);
             records.iter().for_each(|record| own.insert(record.leaf));
+        }
+        for (request, kind, seq) in noted {
+            self.seen.note(*request, *kind, *seq);
         }
         self.time.at_least(head.ts);
         {

@@ -219,6 +219,7 @@ pub(crate) async fn open(
         known: Mutex::new(head),
         next_due: Mutex::new(None),
         own: Mutex::default(),
+        seen: super::seen::Seen::default(),
         names: people::Names::default(),
         running: Mutex::default(),
         revoke_check: Mutex::default(),
@@ -448,7 +449,7 @@ async fn check_edge(store: &Arc<dyn Store>, head: &Head, trust: &Trust) -> Resul
 }
 
 /// The frontier at a multiple of 256, from the rows of full subtrees.
-async fn frontier_at(store: &Arc<dyn Store>, size: u64) -> Result<Frontier, OpenError> {
+pub(super) async fn frontier_at(store: &Arc<dyn Store>, size: u64) -> Result<Frontier, OpenError> {
     let mut nodes = Vec::new();
     let mut start = 0;
     for level in (1..=7_u8).rev() {

@@ -19,6 +19,8 @@ pub(crate) struct Folded {
     pub(crate) state: RequestState,
     pub(crate) scope: ScopeKey,
     pub(crate) version: u64,
+    /// The numbers of the records that were folded.
+    pub(crate) records: Vec<u64>,
 }
 
 impl Shared {
@@ -65,6 +67,7 @@ impl Shared {
                 state,
                 scope,
                 version,
+                records: recorded.iter().map(|one| one.seq.0).collect(),
             }));
         }
         Err(LedgerError::Illegal(

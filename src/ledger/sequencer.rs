@@ -13,7 +13,7 @@ use futures::executor::block_on;
 
 use crate::action::RequestId;
 use crate::clock::{Bell, Timestamp};
-use crate::log::{Chain, Chained, Entry, Head, Receipt, Seq, StoredRecord};
+use crate::log::{Chain, Chained, Entry, Head, Kind, Receipt, Seq, StoredRecord};
 use crate::store::{Abort, Batch, NewRecord, Row, ScopeKey, Step, StoreError, View};
 
 use super::batch_tree::BatchTree;
@@ -280,6 +280,8 @@ struct Built {
     jobs: Vec<Placing>,
     batch: Option<WrittenBatch>,
     touched: Vec<RequestId>,
+    /// Which record belongs to which request.
+    noted: Vec<(RequestId, Kind, u64)>,
     /// The size before, and the head after: what to look for if the commit's fate is unknown.
     head: Option<Head>,
     stopped: Option<LedgerError>,
@@ -300,6 +302,7 @@ fn commit(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) {
         jobs: jobs.into_iter().map(|job| (job, None)).collect(),
         batch: None,
         touched: Vec::new(),
+        noted: Vec::new(),
         head: None,
         stopped: None,
     }));
@@ -314,10 +317,11 @@ fn commit(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) {
         .hushed(|| block_on(shared.store.append(step)));
     let mut built = slot.lock().unwrap_or_else(PoisonError::into_inner);
     let jobs = std::mem::take(&mut built.jobs);
-    let (batch, head, touched) = (
+    let (batch, head, touched, noted) = (
         built.batch.take(),
         built.head.take(),
         std::mem::take(&mut built.touched),
+        std::mem::take(&mut built.noted),
     );
     let stopped = built.stopped.take();
     drop(built);
@@ -337,7 +341,7 @@ fn commit(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) {
     match (verdict, batch, head) {
         (Ok(()), Some(batch), Some(head)) => {
             let batch = Arc::new(batch);
-            shared.committed(&head, &batch.records, &touched);
+            shared.committed(&head, &batch.records, &noted, &touched);
             for (job, placed) in jobs {
                 match placed {
                     Some(placed) => job.settle(Outcome::Committed(Written {
@@ -447,6 +451,9 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             leaf,
         };
         disclosures.extend(entry.disclosures.into_iter().map(|one| (seq, one)));
+        if let Some(request) = &entry.request {
+            built.noted.push((request.id, entry.kind, seq.get()));
+        }
         stored.push(record.clone());
         records.push(NewRecord {
             record,
