@@ -100,7 +100,7 @@ impl Shared {
             let scope = ScopeKey::new(Scope::Clock.key());
             let version = self.versions([scope.clone()]).await?;
             *lock(&self.clock_version) = version.get(&scope).copied().unwrap_or(0);
-            Ok::<_, LedgerError>(written.placed.first().map(|placed| placed.seq.get()))
+            Ok::<_, LedgerError>(written.first())
         };
         match written.await {
             Ok(Some(seq)) if what == ClockDoubt::Jump => {

@@ -31,7 +31,7 @@ mod threads;
 mod time;
 mod waiters;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -48,7 +48,7 @@ use crate::log::{
     Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRecord, Trust, TrustedKeys,
 };
 use crate::notify::Notifier;
-use crate::store::{ScopeKey, Store, StoreError, StoreSecret};
+use crate::store::{Store, StoreError, StoreSecret};
 
 pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
@@ -63,7 +63,6 @@ pub(crate) use parts::{Parts, apart};
 pub(crate) use people::{Interested, Named};
 pub(crate) use project::channel_key;
 pub(crate) use reader::Folded;
-use sequencer::{Appended, Moment};
 pub(crate) use threads::is_ours as on_own_thread;
 pub(crate) use waiters::{Seat, Turn};
 
@@ -281,24 +280,6 @@ impl Shared {
         let commits = self.counted.commits.load(Ordering::Relaxed);
         let records = self.counted.records.load(Ordering::Relaxed);
         (records as f64 / commits.max(1) as f64, commits)
-    }
-
-    /// Hands a job to the sequencer and waits for its commit.
-    pub(crate) async fn append<R, S, X>(
-        &self,
-        scopes: BTreeSet<ScopeKey>,
-        build: impl FnOnce(&Moment<'_>) -> Result<(sequencer::Plan, R), X> + Send + 'static,
-        finish: impl FnOnce(R) -> S + Send + 'static,
-    ) -> Appended<S, X>
-    where
-        R: Send + 'static,
-        S: Send + 'static,
-        X: Send + 'static,
-    {
-        match self.sequencer.submit(scopes, build, finish).await {
-            Ok(answer) => answer,
-            Err(oneshot::Canceled) => Appended::Failed(LedgerError::Closed),
-        }
     }
 
     /// Why nothing can be decided here any more.

@@ -1,0 +1,272 @@
+//! One commit: the builder that runs inside the store's lock, and the answers after it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures::executor::block_on;
+use futures::future::BoxFuture;
+
+use crate::action::RequestId;
+use crate::log::{Chain, Chained, Entry, Head, Kind, Seq, StoredRecord};
+use crate::store::{Abort, Batch, Committed, NewRecord, Row, ScopeKey, Step, StoreError, View};
+
+use super::super::batch_tree::BatchTree;
+use super::super::{LedgerError, Shared};
+use super::job::{Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
+
+type Placing = (Box<dyn Job>, Option<Vec<Placed>>);
+
+/// What the builder leaves outside the lock.
+#[derive(Default)]
+struct Built {
+    /// Each with its places, if it wrote anything.
+    jobs: Vec<Placing>,
+    batch: Option<WrittenBatch>,
+    touched: Vec<RequestId>,
+    /// Which record belongs to which request.
+    noted: Vec<(RequestId, Kind, u64)>,
+    /// The size before, and the head after: what to look for if the commit's fate is unknown.
+    head: Option<Head>,
+    stopped: Option<LedgerError>,
+}
+
+/// A commit on its way through the store.
+pub(super) struct Commit {
+    built: Arc<Mutex<Built>>,
+    appending: BoxFuture<'static, Result<Committed, StoreError>>,
+}
+
+impl Commit {
+    pub(super) fn begin(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) -> Self {
+        let scopes = jobs
+            .iter()
+            .flat_map(|job| job.scopes().iter().cloned())
+            .collect();
+        let built = Arc::new(Mutex::new(Built {
+            jobs: jobs.into_iter().map(|job| (job, None)).collect(),
+            ..Built::default()
+        }));
+        let (inner, for_builder) = (Arc::clone(&built), Arc::clone(shared));
+        let step = Step::new(scopes, move |view| {
+            let mut built = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            build(&for_builder, &mut built, view)
+        });
+        let shared = Arc::clone(shared);
+        let appending = Box::pin(async move { shared.store.append(step).await });
+        Self { built, appending }
+    }
+
+    /// Commits and answers, however long it takes.
+    pub(super) fn end(self, shared: &Shared) {
+        if let Some(error) = shared.broken() {
+            return self.refuse(&error);
+        }
+        let result = shared.alarms.bell.hushed(|| block_on(self.appending));
+        answer(shared, take(&self.built), result);
+    }
+
+    /// Commits and answers if the store needs no waiting for; gives back what is left to do.
+    pub(super) fn try_end(mut self, shared: &Shared) -> Option<Self> {
+        if let Some(error) = shared.broken() {
+            self.refuse(&error);
+            return None;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = shared
+            .alarms
+            .bell
+            .hushed(|| self.appending.as_mut().poll(&mut context));
+        match polled {
+            Poll::Pending => Some(self),
+            // Looking for its records may take long.
+            Poll::Ready(Err(lost @ StoreError::Indeterminate(_))) => {
+                self.appending = Box::pin(std::future::ready(Err(lost)));
+                Some(self)
+            }
+            Poll::Ready(result) => {
+                answer(shared, take(&self.built), result);
+                None
+            }
+        }
+    }
+
+    fn refuse(self, error: &LedgerError) {
+        for (job, _) in take(&self.built).jobs {
+            job.settle(Outcome::Failed(error.clone()));
+        }
+    }
+}
+
+fn take(built: &Mutex<Built>) -> Built {
+    std::mem::take(&mut *built.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tells every caller what became of his job.
+fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) {
+    let Built {
+        jobs,
+        batch,
+        touched,
+        noted,
+        head,
+        stopped,
+    } = built;
+    let verdict = match result {
+        Ok(_) => Ok(()),
+        Err(StoreError::Indeterminate(source)) => shared.look_for(head.as_ref(), source),
+        Err(StoreError::Aborted(_)) if stopped.is_none() && head.is_none() => {
+            // Every job said no by itself.
+            for (job, _) in jobs {
+                job.settle(Outcome::Aborted);
+            }
+            return;
+        }
+        Err(error) => Err(LedgerError::from(error)),
+    };
+    match (verdict, batch, head) {
+        (Ok(()), Some(batch), Some(head)) => {
+            let batch = Arc::new(batch);
+            shared.committed(&head, &batch.records, &noted, &touched);
+            for (job, placed) in jobs {
+                match placed {
+                    Some(placed) => job.settle(Outcome::Committed(Written {
+                        placed,
+                        batch: Arc::clone(&batch),
+                    })),
+                    None => job.settle(Outcome::Aborted),
+                }
+            }
+            shared.waiters.wake(&touched);
+        }
+        (verdict, _, _) => {
+            let error = match (stopped, verdict) {
+                (Some(error), _) => {
+                    shared.stop(error.clone());
+                    error
+                }
+                (None, Err(error)) => error,
+                (None, Ok(())) => LedgerError::Panicked,
+            };
+            for (job, _) in jobs {
+                job.settle(Outcome::Failed(error.clone()));
+            }
+        }
+    }
+}
+
+fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort> {
+    let before = match shared.check_head(view.head) {
+        Ok(head) => head,
+        Err(error) => {
+            built.stopped = Some(error);
+            return Err(Abort::new(
+                "the store's head is not a continuation of the log",
+            ));
+        }
+    };
+    let now = shared.gate_time().max(before.ts);
+    let mut chain = Chain::resume(&before, shared.statement_limit());
+    let mut versions = view.versions;
+    let mut chained: Vec<Chained> = Vec::with_capacity(built.jobs.len());
+    let mut written: Vec<Entry> = Vec::with_capacity(built.jobs.len());
+    let mut moved: Vec<ScopeKey> = Vec::new();
+    let mut projected: Vec<Row> = Vec::new();
+    for (job, place) in &mut built.jobs {
+        let plan = job.build(&Moment {
+            versions: &versions,
+            ts: now,
+            seq: Seq::new(chain.size()),
+        });
+        let Some(Plan {
+            entries,
+            moved: moves,
+            rows,
+            touched,
+        }) = plan
+        else {
+            continue;
+        };
+        let mut placed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = shared
+                .key_id(entry.role)
+                .ok_or_else(|| Abort::new("a key is missing"))?;
+            let next = chain
+                .extend(&entry, now, &key)
+                .map_err(|error| Abort::new(error.to_string()))?;
+            placed.push(Placed { seq: next.seq });
+            chained.push(next);
+            written.push(entry);
+        }
+        for scope in &moves {
+            *versions.entry(scope.clone()).or_insert(0) += 1;
+        }
+        moved.extend(moves);
+        built.touched.extend(touched);
+        projected.extend(rows);
+        *place = Some(placed);
+    }
+    if chained.is_empty() {
+        return Err(Abort::new("nothing to write"));
+    }
+    let signatures = shared
+        .sign(&chained)
+        .map_err(|error| Abort::new(error.to_string()))?;
+    let mut tree = BatchTree::new(&before.frontier);
+    let mut records = Vec::with_capacity(chained.len());
+    let mut disclosures = Vec::new();
+    let mut subtrees = Vec::new();
+    let mut stored = Vec::with_capacity(chained.len());
+    for ((next, entry), signature) in chained.into_iter().zip(written).zip(signatures) {
+        let Chained {
+            seq,
+            ts,
+            prev,
+            key: _,
+            statement,
+            leaf,
+            subtrees: full,
+        } = next;
+        tree.push(leaf);
+        subtrees.extend(full);
+        let record = StoredRecord {
+            seq,
+            statement,
+            signatures: vec![signature],
+            leaf,
+        };
+        disclosures.extend(entry.disclosures.into_iter().map(|one| (seq, one)));
+        if let Some(request) = &entry.request {
+            built.noted.push((request.id, entry.kind, seq.get()));
+        }
+        stored.push(record.clone());
+        records.push(NewRecord {
+            record,
+            kind: entry.kind,
+            request: entry.request.map(|request| request.id),
+            ts,
+            prev,
+        });
+    }
+    tree.finish();
+    let note = shared
+        .sign_checkpoint(&chain.checkpoint(shared.trust.origin()))
+        .map_err(|error| Abort::new(error.to_string()))?;
+    let head = chain.head(note.clone());
+    built.batch = Some(WrittenBatch {
+        records: stored,
+        tree,
+        checkpoint: note.clone(),
+    });
+    built.head = Some(head.clone());
+    Ok(Batch {
+        records,
+        subtrees,
+        checkpoint: (head.size, note),
+        head,
+        disclosures,
+        moved,
+        rows: projected,
+        secret: None,
+    })
+}

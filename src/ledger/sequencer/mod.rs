@@ -1,0 +1,309 @@
+//! The one writer of a process: takes what waits, chains it, signs it, commits it, answers.
+//!
+//! Callers prepare everything that does not depend on the position in the log; inside the store's lock a record only
+//! gets its number, its place in the chain and its signature. What waits while a commit is under way forms the next
+//! batch, so the batch grows with the load and a lone caller never waits for company.
+//!
+//! A thread commits for everybody, except for a caller who is alone while commits are quick: he takes the turn and commits
+//! himself, since two wake-ups of a thread would cost him more than his signatures. One writer at a time it is either way.
+
+mod commit;
+mod job;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+
+use crate::clock::Bell;
+use crate::store::ScopeKey;
+
+use super::{LedgerError, Shared, threads};
+use commit::Commit;
+use job::{Job, Outcome, Typed};
+
+pub(crate) use job::{Appended, Moment, Plan, Written};
+
+/// The most jobs that one commit takes.
+const BATCH: usize = 1024;
+
+/// How long a commit may take, on average, for a lone caller to do it on his own thread: an executor's thread is not held up for
+/// longer, and beside a slower commit the wake-ups are nothing.
+const QUICK: Duration = Duration::from_millis(1);
+
+/// The queue in front of the writer.
+pub(crate) struct Sequencer {
+    queue: Mutex<Queue>,
+    waiting: Condvar,
+    /// Rung at the close, for a writer that sleeps until the store answers again.
+    closing: Bell,
+}
+
+struct Queue {
+    jobs: VecDeque<Box<dyn Job>>,
+    /// Somebody has the turn.
+    writing: bool,
+    /// What a caller began and could not end without waiting; the turn is still taken.
+    begun: Option<Turn>,
+    /// The last commit was for several callers.
+    crowded: bool,
+    /// How long commits take, lately.
+    pace: Duration,
+    open: bool,
+}
+
+/// Who shall see to a job that was queued.
+enum Queued {
+    TheThread,
+    /// Nobody was told: its caller takes the turn, unless others come in the meantime.
+    ItsCaller,
+    Closed(Box<dyn Job>),
+}
+
+/// The right to commit, with what is being committed.
+struct Turn {
+    commit: Commit,
+    jobs: usize,
+    began: Duration,
+}
+
+impl Sequencer {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: Mutex::new(Queue {
+                jobs: VecDeque::new(),
+                writing: false,
+                begun: None,
+                crowded: false,
+                pace: Duration::ZERO,
+                open: true,
+            }),
+            waiting: Condvar::new(),
+            closing: Bell::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Each change of the queue is whole in itself, whatever panicked beside it.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bell to sleep on while the store does not answer.
+    pub(crate) fn closing(&self) -> &Bell {
+        &self.closing
+    }
+
+    /// Takes no more jobs; those that wait are still written.
+    pub(crate) fn close(&self) {
+        self.lock().open = false;
+        self.waiting.notify_all();
+        self.closing.ring();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        !self.lock().open
+    }
+
+    fn queue(&self, job: Box<dyn Job>) -> Queued {
+        let mut queue = self.lock();
+        if !queue.open {
+            return Queued::Closed(job);
+        }
+        let alone = queue.jobs.is_empty() && !queue.writing;
+        queue.jobs.push_back(job);
+        if alone && !queue.crowded && queue.pace < QUICK {
+            return Queued::ItsCaller;
+        }
+        // Whoever writes looks at the queue again afterwards.
+        let told = queue.writing;
+        drop(queue);
+        if !told {
+            self.waiting.notify_one();
+        }
+        Queued::TheThread
+    }
+
+    /// The jobs for the thread, once nobody else writes; `None` at the end.
+    fn wait(&self) -> Option<Work> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(turn) = queue.begun.take() {
+                return Some(Work::Begun(turn));
+            }
+            if !queue.writing {
+                if !queue.jobs.is_empty() {
+                    return Some(Work::Jobs(queue.take()));
+                }
+                if !queue.open {
+                    return None;
+                }
+            }
+            queue = self
+                .waiting
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The job of a caller who is still alone.
+    fn only(&self) -> Option<Vec<Box<dyn Job>>> {
+        let mut queue = self.lock();
+        (queue.jobs.len() == 1 && !queue.writing).then(|| queue.take())
+    }
+
+    /// Lets the next one write.
+    fn release(&self, jobs: usize, took: Duration) {
+        let mut queue = self.lock();
+        queue.writing = false;
+        queue.crowded = jobs > 1;
+        queue.pace = (queue.pace * 7 + took) / 8;
+        let wanted = !queue.jobs.is_empty() || !queue.open;
+        drop(queue);
+        if wanted {
+            self.waiting.notify_one();
+        }
+    }
+
+    pub(crate) fn start(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
+        let shared = Arc::clone(shared);
+        thread::Builder::new()
+            .name("countersign-sequencer".to_owned())
+            .spawn(move || {
+                threads::mark_as_ours();
+                while let Some(work) = shared.sequencer.wait() {
+                    match work {
+                        Work::Jobs(jobs) => Turn::begin(&shared, jobs).end(&shared),
+                        Work::Begun(turn) => turn.end(&shared),
+                    }
+                }
+            })
+    }
+}
+
+enum Work {
+    Jobs(Vec<Box<dyn Job>>),
+    Begun(Turn),
+}
+
+impl Queue {
+    fn take(&mut self) -> Vec<Box<dyn Job>> {
+        self.writing = true;
+        let many = self.jobs.len().min(BATCH);
+        self.jobs.drain(..many).collect()
+    }
+}
+
+impl Turn {
+    fn begin(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) -> Self {
+        Self {
+            jobs: jobs.len(),
+            began: shared.clock.monotonic(),
+            commit: Commit::begin(shared, jobs),
+        }
+    }
+
+    /// Commits, however long it takes.
+    fn end(self, shared: &Arc<Shared>) {
+        let _released = self.released(shared);
+        self.commit.end(shared);
+    }
+
+    /// Commits if that takes no waiting, and else has the thread do it.
+    fn end_or_leave(self, shared: &Arc<Shared>) {
+        let released = self.released(shared);
+        if let Some(commit) = self.commit.try_end(shared) {
+            std::mem::forget(released);
+            shared.sequencer.lock().begun = Some(Self { commit, ..self });
+            shared.sequencer.waiting.notify_one();
+        }
+    }
+
+    fn released<'s>(&self, shared: &'s Shared) -> Released<'s> {
+        Released {
+            shared,
+            jobs: self.jobs,
+            began: self.began,
+        }
+    }
+}
+
+/// Gives the turn back, also where something panics.
+struct Released<'s> {
+    shared: &'s Shared,
+    jobs: usize,
+    began: Duration,
+}
+
+impl Drop for Released<'_> {
+    fn drop(&mut self) {
+        let took = self.shared.clock.monotonic().saturating_sub(self.began);
+        self.shared.sequencer.release(self.jobs, took);
+    }
+}
+
+/// Leaves a job to the thread if its caller goes away before he has taken the turn.
+struct Left<'s>(&'s Sequencer);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.notify_one();
+    }
+}
+
+impl Shared {
+    /// Has a job written, and waits for its commit.
+    ///
+    /// `build` runs once, inside the store's lock, and must neither block nor call the ledger; `finish` runs once its records are
+    /// durable, whether or not the caller still waits.
+    pub(crate) async fn append<R, S, X>(
+        self: &Arc<Self>,
+        scopes: BTreeSet<ScopeKey>,
+        build: impl FnOnce(&Moment<'_>) -> Result<(Plan, R), X> + Send + 'static,
+        finish: impl FnOnce(R) -> S + Send + 'static,
+    ) -> Appended<S, X>
+    where
+        R: Send + 'static,
+        S: Send + 'static,
+        X: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed::new(scopes, build, finish, reply));
+        match self.sequencer.queue(job) {
+            Queued::TheThread => {}
+            Queued::ItsCaller => {
+                let left = Left(&self.sequencer);
+                // Whoever else on this executor has something to write comes now, and then there is company.
+                LetOthers::default().await;
+                if let Some(jobs) = self.sequencer.only() {
+                    std::mem::forget(left);
+                    Turn::begin(self, jobs).end_or_leave(self);
+                }
+            }
+            Queued::Closed(job) => job.settle(Outcome::Failed(LedgerError::Closed)),
+        }
+        match answer.await {
+            Ok(answer) => answer,
+            Err(oneshot::Canceled) => Appended::Failed(LedgerError::Closed),
+        }
+    }
+}
+
+/// Lets an executor poll everything else that is ready, once.
+#[derive(Default)]
+struct LetOthers(bool);
+
+impl Future for LetOthers {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
