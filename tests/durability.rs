@@ -406,10 +406,10 @@ fn a_process_killed_inside_a_commit_leaves_nothing_unrecorded() {
                 break;
             }
             killed += 1;
-            let store = SqliteStore::open(life::database(folder.path())).unwrap();
+            let story = format!("killed at {call} {number}");
+            let store = SqliteStore::open(life::database(folder.path())).expect(&story);
             let store: Arc<dyn Store> = Arc::new(store);
             let effect = life::effect(folder.path());
-            let story = format!("killed at {call} {number}");
             inspect(&store, life::keys(folder.path()), start(), &effect, &story);
         }
         assert!(killed > 4, "killed at {killed} calls of {call} only");

@@ -294,6 +294,10 @@ impl Looks {
 /// The file is read through SQLite and not opened by hand: closing a file drops the locks that this process has on it.
 fn peek(path: &Path) -> Result<(), StoreError> {
     let conn = connect_uri(path, "mode=ro&immutable=1")?;
+    // Where a process died while it moved pages from the write-ahead log, the file may be shorter than its first page says, and
+    // the rest stands in that log. Only the first page is looked at here, and this setting has SQLite do with it.
+    conn.pragma_update(None, "writable_schema", true)
+        .map_err(store_error)?;
     let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     if number("application_id").map_err(store_error)? != schema::APPLICATION_ID {
         return Err(StoreError::NotAStore(
