@@ -1,10 +1,10 @@
-use std::{cell::Cell, ops::Range};
+use std::{cell::Cell, fs, ops::Range};
 
 use proptest::prelude::*;
 
 use super::trees::{leaves, naive_root};
 use crate::{
-    canonical::{Digest, Json},
+    canonical::Digest,
     log::{
         ConsistencyProof, Frontier, InclusionProof, Nodes, ProofError, ProveError, base64,
         empty_root, prove_consistency, prove_inclusion,
@@ -201,17 +201,13 @@ proptest! {
 
 /// The published vectors' hashes; a text that is not 32 bytes of base64 is no hash, and with it no
 /// proof can be asked about.
-fn hash(json: &Json) -> Option<Digest> {
+fn hash(json: &serde_json::Value) -> Option<Digest> {
     let bytes = base64::decode(json.as_str()?)?;
     Some(Digest::from_bytes(bytes.try_into().ok()?))
 }
 
-fn path(json: &Json) -> Option<Vec<Digest>> {
-    json.as_array()
-        .unwrap_or_default()
-        .iter()
-        .map(hash)
-        .collect()
+fn path(json: &serde_json::Value) -> Option<Vec<Digest>> {
+    json.as_array().into_iter().flatten().map(hash).collect()
 }
 
 #[test]
@@ -220,11 +216,11 @@ fn published_proofs_are_judged_as_published() {
         return;
     };
     for file in super::files_below(&folder) {
-        let json = super::read_json(&file);
-        let vector = json.as_object().unwrap();
+        // Some numbers are beyond what this library admits.
+        let vector: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let get = |name: &str| vector.get(name).unwrap();
-        let size = |name: &str| u64::try_from(get(name).as_i64().unwrap()).unwrap();
-        let verdict = if vector.contains("leafIdx") {
+        let size = |name: &str| get(name).as_u64().unwrap();
+        let verdict = if vector.get("leafIdx").is_some() {
             let (index, size) = (size("leafIdx"), size("treeSize"));
             path(get("proof"))
                 .zip(hash(get("leafHash")))
