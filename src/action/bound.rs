@@ -1,4 +1,8 @@
-use std::{convert::Infallible, fmt, slice, sync::OnceLock};
+use std::{
+    convert::Infallible,
+    fmt, slice,
+    sync::{Arc, OnceLock},
+};
 
 use thiserror::Error;
 
@@ -12,6 +16,7 @@ use super::{
     salt::{NoEntropy, SaltSource},
     sealer::Sealer,
     sheet::Canonical,
+    stamped::Stamped,
     walk::{Ink, walk},
 };
 use crate::canonical::{Admission, Digest, Json, NotADigest, admit, write_string};
@@ -34,13 +39,16 @@ pub struct Stamp<'a> {
 /// It holds every member that makes the action what it is, the hidden ones as digests of their
 /// disclosures. So its digest can be computed again for ever, also when disclosures were erased.
 ///
-/// It keeps the bytes, and reads them as JSON when somebody first asks for that.
+/// It keeps the bytes, and reads them as JSON when somebody first asks for that. Clones share them.
 #[derive(Clone)]
-pub struct Bound {
-    // INVARIANT: `canonical` is canonical JSON, `digest` is its action digest, and `form` is what it
-    // says.
+pub struct Bound(Arc<Inner>);
+
+struct Inner {
+    // INVARIANT: `canonical` is canonical JSON, `digest` is its action digest, and `form` and
+    // `stamped` are what it says.
     canonical: Box<[u8]>,
     form: OnceLock<Json>,
+    stamped: OnceLock<Option<Stamped>>,
     digest: ActionDigest,
     disclosures: Vec<Disclosure>,
 }
@@ -49,72 +57,92 @@ impl Bound {
     /// A form that was read from a record, with those of its disclosures that are at hand.
     #[must_use]
     pub fn of_form(form: Json, disclosures: Vec<Disclosure>) -> Self {
-        let bound = Self::of_canonical(form.to_canonical(), disclosures);
-        Self {
-            form: OnceLock::from(form),
-            ..bound
-        }
+        let canonical = form.to_canonical();
+        Self::of_parts(
+            canonical,
+            OnceLock::from(form),
+            OnceLock::new(),
+            disclosures,
+        )
     }
 
-    fn of_canonical(canonical: Vec<u8>, disclosures: Vec<Disclosure>) -> Self {
-        Self {
+    fn of_parts(
+        canonical: Vec<u8>,
+        form: OnceLock<Json>,
+        stamped: OnceLock<Option<Stamped>>,
+        disclosures: Vec<Disclosure>,
+    ) -> Self {
+        Self(Arc::new(Inner {
             digest: ActionDigest::of_canonical(&canonical),
             canonical: canonical.into_boxed_slice(),
-            form: OnceLock::new(),
+            form,
+            stamped,
             disclosures,
-        }
+        }))
     }
 
     /// The bound form in canonical bytes, as it stands in the record.
     #[must_use]
     pub fn canonical(&self) -> &[u8] {
-        &self.canonical
+        &self.0.canonical
     }
 
     /// The bound form.
     #[must_use]
     pub fn form(&self) -> &Json {
-        self.form.get_or_init(|| {
+        self.0.form.get_or_init(|| {
             // What the walk writes is canonical JSON, so this is never `Null`, which nothing takes
             // for a bound form.
             let limits = Admission::default()
-                .with_max_bytes(self.canonical.len())
+                .with_max_bytes(self.0.canonical.len())
                 .with_max_depth(Admission::DEEPEST);
-            let form = admit(&self.canonical, &limits);
+            let form = admit(&self.0.canonical, &limits);
             debug_assert!(form.is_ok());
             form.unwrap_or(Json::Null)
         })
     }
 
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> Option<RequestId> {
+        if let Some(Some(stamped)) = self.0.stamped.get() {
+            return Some(stamped.request);
+        }
+        let text = self.form().as_object()?.get("request")?.as_str()?;
+        RequestId::parse(text).ok()
+    }
+
+    /// What the gate added to the action, which needs no disclosure; `None` if the form does not say it.
+    #[must_use]
+    pub fn stamped(&self) -> Option<&Stamped> {
+        let read = || Stamped::of_form(self.form());
+        self.0.stamped.get_or_init(read).as_ref()
+    }
+
     /// The action digest.
     #[must_use]
-    pub const fn digest(&self) -> ActionDigest {
-        self.digest
+    pub fn digest(&self) -> ActionDigest {
+        self.0.digest
     }
 
     /// The disclosures of the hidden members.
     #[must_use]
     pub fn disclosures(&self) -> &[Disclosure] {
-        &self.disclosures
-    }
-
-    /// The disclosures, without the form.
-    #[must_use]
-    pub fn into_disclosures(self) -> Vec<Disclosure> {
-        self.disclosures
+        &self.0.disclosures
     }
 }
 
 impl PartialEq for Bound {
     fn eq(&self, other: &Self) -> bool {
-        let Self {
+        let Inner {
             canonical,
-            // Follows from the bytes.
+            // Follow from the bytes.
             form: _,
+            stamped: _,
             digest: _,
             disclosures,
-        } = self;
-        *canonical == other.canonical && *disclosures == other.disclosures
+        } = &*self.0;
+        *canonical == other.0.canonical && *disclosures == other.0.disclosures
     }
 }
 
@@ -122,12 +150,13 @@ impl Eq for Bound {}
 
 impl fmt::Debug for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let Inner {
             canonical,
             form: _,
+            stamped: _,
             digest,
             disclosures,
-        } = self;
+        } = &*self.0;
         f.debug_struct("Bound")
             .field("form", &String::from_utf8_lossy(canonical))
             .field("digest", digest)
@@ -164,7 +193,13 @@ pub fn bind(
         sealer: Sealer::new(salts),
     };
     let form = walk(action, chain, session, &mut ink)?;
-    Ok(Bound::of_canonical(form, ink.sealer.into_disclosures()))
+    let stamped = Stamped::of_stamp(stamp);
+    Ok(Bound::of_parts(
+        form,
+        OnceLock::new(),
+        OnceLock::from(Some(stamped)),
+        ink.sealer.into_disclosures(),
+    ))
 }
 
 /// The bytes by which equal requests are found while they wait: every bound member with its plain

@@ -52,6 +52,7 @@ mod resource;
 mod salt;
 mod sealer;
 mod sheet;
+mod stamped;
 mod tool;
 mod unbind;
 mod value;
@@ -80,6 +81,7 @@ pub use self::{
     resource::Resource,
     salt::{NoEntropy, OsSalts, Salt, SaltSource},
     sealer::{SdObject, Sealer},
+    stamped::{BoundActor, Stamped},
     tool::Tool,
     unbind::{BoundHop, Rebuilt, Unbound, unbind},
     value::{

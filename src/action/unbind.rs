@@ -11,6 +11,7 @@ use super::{
     principal::{Principal, PrincipalId, PrincipalKind},
     pseudonym::Pseudonym,
     resource::Resource,
+    stamped::{BoundActor, Stamped},
     tool::Tool,
     walk::VERSION,
 };
@@ -114,10 +115,14 @@ pub fn unbind(
     if fields.required("v")?.as_i64() != Some(i64::from(VERSION)) {
         return Err(UnbindError::new("v", Unreadable::Expected("version 1")));
     }
-    let request = fields.parsed("request", "an id", RequestId::parse)?;
-    let session = fields.parsed("session", "a session id", |text| SessionId::new(text))?;
-    let hops = reader.hops(fields.objects("actor")?)?;
-    let tenant = fields.optional_parsed("tenant", "a tenant id", |text| TenantId::new(text))?;
+    let Stamped {
+        request,
+        actor: BoundActor {
+            hops,
+            session,
+            tenant,
+        },
+    } = Stamped::read(&mut fields, &mut reader.lookup)?;
     let established = fields.parsed("established", "a way of establishing", |t| {
         Established::new(t)
     })?;
@@ -139,6 +144,54 @@ pub fn unbind(
     })
 }
 
+/// The actor chain, who acts first.
+pub(super) fn hops(
+    actor: Vec<Fields<'_>>,
+    lookup: &mut Lookup<'_>,
+) -> Result<Vec<BoundHop>, UnbindError> {
+    if !(1..=ActorChain::LONGEST).contains(&actor.len()) {
+        return Err(UnbindError::new(
+            "actor",
+            Unreadable::Expected("1 to 8 principals"),
+        ));
+    }
+    actor
+        .into_iter()
+        .map(|fields| hop(fields, lookup))
+        .collect()
+}
+
+fn hop(mut fields: Fields<'_>, lookup: &mut Lookup<'_>) -> Result<BoundHop, UnbindError> {
+    let kind = fields.text("kind")?;
+    let hop = if kind == PrincipalKind::Human.as_str() {
+        let person = fields.parsed("person", "a pseudonym", Pseudonym::parse)?;
+        let id = match fields.hidden_member("id", lookup)? {
+            HiddenMember::Disclosed(id) => Some(PrincipalId::from_json(&id).map_err(|_| {
+                fields.fault(Unreadable::Expected(
+                    "issuer and subject as the hidden `id`",
+                ))
+            })?),
+            HiddenMember::Erased(_) => None,
+            HiddenMember::None => {
+                return Err(fields.fault(Unreadable::Expected("a hidden `id`")));
+            }
+        };
+        BoundHop::Human { person, id }
+    } else {
+        let id = PrincipalId::new(fields.text("issuer")?, fields.text("subject")?)
+            .map_err(|_| fields.fault(Unreadable::Expected("issuer and subject")))?;
+        if kind == PrincipalKind::Agent.as_str() {
+            BoundHop::Agent(id)
+        } else if kind == PrincipalKind::Service.as_str() {
+            BoundHop::Service(id)
+        } else {
+            return Err(fields.fault(Unreadable::Expected("a kind of principal")));
+        }
+    };
+    fields.end()?;
+    Ok(hop)
+}
+
 struct Reader<'l> {
     lookup: Lookup<'l>,
     /// What the action lacks.
@@ -146,47 +199,6 @@ struct Reader<'l> {
 }
 
 impl Reader<'_> {
-    fn hops(&mut self, actor: Vec<Fields<'_>>) -> Result<Vec<BoundHop>, UnbindError> {
-        if !(1..=ActorChain::LONGEST).contains(&actor.len()) {
-            return Err(UnbindError::new(
-                "actor",
-                Unreadable::Expected("1 to 8 principals"),
-            ));
-        }
-        actor.into_iter().map(|hop| self.hop(hop)).collect()
-    }
-
-    fn hop(&mut self, mut fields: Fields<'_>) -> Result<BoundHop, UnbindError> {
-        let kind = fields.text("kind")?;
-        let hop = if kind == PrincipalKind::Human.as_str() {
-            let person = fields.parsed("person", "a pseudonym", Pseudonym::parse)?;
-            let id = match fields.hidden_member("id", &mut self.lookup)? {
-                HiddenMember::Disclosed(id) => Some(PrincipalId::from_json(&id).map_err(|_| {
-                    fields.fault(Unreadable::Expected(
-                        "issuer and subject as the hidden `id`",
-                    ))
-                })?),
-                HiddenMember::Erased(_) => None,
-                HiddenMember::None => {
-                    return Err(fields.fault(Unreadable::Expected("a hidden `id`")));
-                }
-            };
-            BoundHop::Human { person, id }
-        } else {
-            let id = PrincipalId::new(fields.text("issuer")?, fields.text("subject")?)
-                .map_err(|_| fields.fault(Unreadable::Expected("issuer and subject")))?;
-            if kind == PrincipalKind::Agent.as_str() {
-                BoundHop::Agent(id)
-            } else if kind == PrincipalKind::Service.as_str() {
-                BoundHop::Service(id)
-            } else {
-                return Err(fields.fault(Unreadable::Expected("a kind of principal")));
-            }
-        };
-        fields.end()?;
-        Ok(hop)
-    }
-
     fn action(&mut self, fields: &mut Fields<'_>) -> Result<Action, UnbindError> {
         let name = fields.parsed("action", "an action name", |text| ActionName::new(text))?;
         let mut action = Action::bare(name);

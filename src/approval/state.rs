@@ -171,12 +171,6 @@ impl Phase {
     }
 }
 
-/// The request that a bound form names.
-fn bound_request(bound: &Bound) -> Option<RequestId> {
-    let text = bound.form().as_object()?.get("request")?.as_str()?;
-    RequestId::parse(text).ok()
-}
-
 impl RequestState {
     /// The state after a request was filed.
     ///
@@ -205,7 +199,7 @@ impl RequestState {
         if *action != Some(requested.bound.digest()) {
             return Err(illegal(MeaningRule::M2, Why::OtherRequest));
         }
-        if bound_request(&requested.bound) != Some(request) {
+        if requested.bound.request() != Some(request) {
             return Err(illegal(MeaningRule::M2, Why::OtherBound));
         }
         let (phase, requirement, expires) = match &requested.disposition {

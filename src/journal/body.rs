@@ -2,7 +2,7 @@
 
 use crate::action::{SdObject, Sealer};
 use crate::approval::Hidden;
-use crate::canonical::{Json, Object};
+use crate::canonical::{Json, Object, write_string};
 
 use super::encode::EncodeError;
 
@@ -10,11 +10,18 @@ use super::encode::EncodeError;
 #[derive(Default)]
 pub(super) struct Body {
     object: SdObject,
+    /// Members that are written already, canonically.
+    ready: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Body {
     pub(super) fn put(&mut self, name: &'static str, value: impl Into<Json>) {
         self.object.set(name, value);
+    }
+
+    /// Puts a member whose value is canonical JSON already.
+    pub(super) fn put_canonical(&mut self, name: &'static str, value: &[u8]) {
+        self.ready.push((name, value.to_vec()));
     }
 
     pub(super) fn put_some(&mut self, name: &'static str, value: Option<impl Into<Json>>) {
@@ -72,7 +79,45 @@ impl Body {
         }
     }
 
+    /// An object that takes no member as it is written already.
     pub(super) fn into_object(self) -> Object {
+        debug_assert!(self.ready.is_empty());
         self.object.into_object()
     }
+
+    /// The canonical bytes (RFC 8785).
+    pub(super) fn into_canonical(self) -> Vec<u8> {
+        let object = self.object.into_object();
+        let mut members: Vec<(&str, Member<'_>)> = object
+            .iter()
+            .map(|(name, value)| (name, Member::Json(value)))
+            .chain(
+                self.ready
+                    .iter()
+                    .map(|(name, bytes)| (*name, Member::Ready(bytes.as_slice()))),
+            )
+            .collect();
+        // The names are this library's own, in ASCII, where bytes are in the order of the RFC.
+        members.sort_unstable_by_key(|(name, _)| *name);
+        let mut out = Vec::with_capacity(1024);
+        for (index, (name, value)) in members.into_iter().enumerate() {
+            out.push(if index == 0 { b'{' } else { b',' });
+            write_string(&mut out, name);
+            out.push(b':');
+            match value {
+                Member::Json(value) => value.write_canonical(&mut out),
+                Member::Ready(bytes) => out.extend_from_slice(bytes),
+            }
+        }
+        if out.is_empty() {
+            out.push(b'{');
+        }
+        out.push(b'}');
+        out
+    }
+}
+
+enum Member<'m> {
+    Json(&'m Json),
+    Ready(&'m [u8]),
 }

@@ -4,7 +4,6 @@ use thiserror::Error;
 
 use crate::action::{Disclosure, NoEntropy, SaltSource, Sealer};
 use crate::approval::Event;
-use crate::canonical::Object;
 use crate::log::{Enforcement, Entry, Kind, RequestRef, Role};
 
 use super::body::Body;
@@ -112,7 +111,7 @@ pub fn encode(
     Ok(Entry {
         kind,
         request,
-        body: Object::to_canonical(&body.into_object()),
+        body: body.into_canonical(),
         disclosures,
         role: writer.signs(kind),
         enforced: writer.enforced,

@@ -21,7 +21,7 @@ pub(super) fn encode(requested: &Requested, sealer: &mut Sealer<'_>) -> Result<B
         trace,
     } = requested;
     let mut body = Body::default();
-    body.put("bound", bound.form().clone());
+    body.put_canonical("bound", bound.canonical());
     body.put("decision", parts::decision(decision));
     body.put("instance", instance.to_string());
     body.put("interests", parts::interests(interests));

@@ -25,19 +25,14 @@ impl Scope {
     /// The scope of the request that a bound form names.
     #[must_use]
     pub fn of_request(bound: &Bound) -> Option<Self> {
-        let request = text(bound, "request")?;
-        RequestId::parse(request).ok().map(Self::Request)
+        bound.request().map(Self::Request)
     }
 
     /// The scope of the session that a bound form names.
     #[must_use]
     pub fn of_session(bound: &Bound) -> Option<Self> {
-        let session = SessionId::new(text(bound, "session")?).ok()?;
-        let tenant = match text(bound, "tenant") {
-            Some(tenant) => Some(TenantId::new(tenant).ok()?),
-            None => None,
-        };
-        Some(Self::Session(tenant, session))
+        let actor = &bound.stamped()?.actor;
+        Some(Self::Session(actor.tenant.clone(), actor.session.clone()))
     }
 
     /// The stable name of this scope for stores: opaque, at most 33 bytes.
@@ -113,8 +108,4 @@ pub fn scopes(event: &Event, bound: Option<&Bound>) -> Vec<Scope> {
     moved.sort();
     moved.dedup();
     moved
-}
-
-fn text<'a>(bound: &'a Bound, member: &str) -> Option<&'a str> {
-    bound.form().as_object()?.get(member)?.as_str()
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::action::{
-    ActorChain, DatasetRef, PrincipalKind, Rebuilt, RequestId, SessionId, join_input,
+    ActorChain, BoundActor, BoundHop, DatasetRef, PrincipalId, PrincipalKind, Rebuilt, RequestId,
+    SessionId, join_input,
 };
 use crate::approval::{Event, Recorded, RequestState};
 use crate::audit::{node_key, phase_of, timer_of};
-use crate::canonical::{Json, Object};
+use crate::canonical::write_string;
 use crate::clock::Timestamp;
 use crate::identity::Directory;
 use crate::lineage::{self, Node};
@@ -78,12 +79,13 @@ impl Shared {
         let request = state.request();
         // As the records tell it: whether time has made it something else is the keeper's business.
         let phase = phase_of(state);
+        let actor = state.bound().stamped().map(|stamped| &stamped.actor);
         rows.push(Row::Request(RequestRow {
             request,
             phase,
-            actor: self.actor_tag(state),
+            actor: actor.map_or(Tag::from_bytes([0; 32]), |actor| self.actor_tag(actor)),
             join: self.join_of(state, phase),
-            tenant: self.tenant_tag(state),
+            tenant: actor.and_then(|actor| self.tenant_tag(actor)),
             filed: state.filed(),
             seq: Seq::new(state.first().0),
         }));
@@ -142,26 +144,8 @@ impl Shared {
             Err(LedgerError::Directory) => self.interested_unasked(chain).await?,
             Err(error) => return Err(error),
         };
-        let mut persons = interested.hops.iter();
-        let hops = chain
-            .hops()
-            .map(|hop| match hop.kind() {
-                PrincipalKind::Human => {
-                    Json::from(persons.next().map(ToString::to_string).unwrap_or_default())
-                }
-                PrincipalKind::Agent | PrincipalKind::Service => Json::Object(
-                    Object::new()
-                        .with("issuer", hop.id().issuer())
-                        .with("kind", hop.kind().as_str())
-                        .with("subject", hop.id().subject()),
-                ),
-            })
-            .collect();
-        let tag = self.actor_tag_of(
-            Json::Array(hops),
-            chain.tenant().map(|tenant| Json::from(tenant.as_str())),
-            Json::from(session.as_str()),
-        );
+        let actor = BoundActor::new(chain, session, &interested.hops);
+        let tag = self.actor_tag(&actor);
         let (mut requests, mut after) = (Vec::new(), None);
         let limit = std::num::NonZeroU32::new(256).unwrap_or(std::num::NonZeroU32::MIN);
         loop {
@@ -182,27 +166,43 @@ impl Shared {
         }
     }
 
-    /// The tag of the actor, tenant and session that a bound form names; pseudonyms make it the same for every request.
-    fn actor_tag(&self, state: &RequestState) -> Tag {
-        let form = state.bound().form().as_object();
-        let member = |name: &str| form.and_then(|form| form.get(name)).cloned();
-        let hops = match member("actor") {
-            Some(Json::Array(hops)) => hops.into_iter().map(without_hidden).collect(),
-            _ => Vec::new(),
+    /// The tag of an actor, tenant and session; pseudonyms make it the same for every request.
+    fn actor_tag(&self, actor: &BoundActor) -> Tag {
+        let BoundActor {
+            hops,
+            session,
+            tenant,
+        } = actor;
+        // Canonical JSON, so that no two actors have the same bytes.
+        let mut out = br#"{"actor":["#.to_vec();
+        let named = |out: &mut Vec<u8>, kind: PrincipalKind, id: &PrincipalId| {
+            out.extend_from_slice(br#"{"issuer":"#);
+            write_string(out, id.issuer());
+            out.extend_from_slice(br#","kind":"#);
+            write_string(out, kind.as_str());
+            out.extend_from_slice(br#","subject":"#);
+            write_string(out, id.subject());
+            out.push(b'}');
         };
-        self.actor_tag_of(
-            Json::Array(hops),
-            member("tenant"),
-            member("session").unwrap_or(Json::Null),
-        )
-    }
-
-    fn actor_tag_of(&self, hops: Json, tenant: Option<Json>, session: Json) -> Tag {
-        let whole = Object::new()
-            .with("actor", hops)
-            .with("session", session)
-            .with("tenant", tenant.unwrap_or(Json::Null));
-        self.tag("countersign/actor/v1", &Json::Object(whole).to_canonical())
+        for (index, hop) in hops.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            match hop {
+                BoundHop::Human { person, id: _ } => write_string(&mut out, &person.to_string()),
+                BoundHop::Agent(id) => named(&mut out, PrincipalKind::Agent, id),
+                BoundHop::Service(id) => named(&mut out, PrincipalKind::Service, id),
+            }
+        }
+        out.extend_from_slice(br#"],"session":"#);
+        write_string(&mut out, session.as_str());
+        out.extend_from_slice(br#","tenant":"#);
+        match tenant {
+            Some(tenant) => write_string(&mut out, tenant.as_str()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+        self.tag("countersign/actor/v1", &out)
     }
 
     /// The index by which an equal action joins: only while the request is pending.
@@ -222,9 +222,9 @@ impl Shared {
         self.tag("countersign/join/v1", input)
     }
 
-    fn tenant_tag(&self, state: &RequestState) -> Option<Tag> {
-        let tenant = state.bound().form().as_object()?.get("tenant")?.as_str()?;
-        Some(self.tag("countersign/tenant/v1", tenant.as_bytes()))
+    fn tenant_tag(&self, actor: &BoundActor) -> Option<Tag> {
+        let tenant = actor.tenant.as_ref()?;
+        Some(self.tag("countersign/tenant/v1", tenant.as_str().as_bytes()))
     }
 
     /// A node's row; its text is kept unless it names a dataset that is marked sensitive.
@@ -237,16 +237,6 @@ impl Shared {
                 _ => Some(node.to_text()),
             },
         }
-    }
-}
-
-fn without_hidden(hop: Json) -> Json {
-    let Json::Object(hop) = &hop else {
-        return hop;
-    };
-    match hop.get("person") {
-        Some(person) => person.clone(),
-        None => Json::Object(hop.clone()),
     }
 }
 

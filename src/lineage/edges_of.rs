@@ -1,6 +1,6 @@
 //! The edges that one event adds.
 
-use crate::action::{Bound, BoundHop, DatasetRef, RequestId, unbind};
+use crate::action::{Bound, BoundHop, DatasetRef, RequestId};
 use crate::approval::{
     Basis, DatasetName, Decision, Derivation, Event, Finished, Hidden, Recorded, Started, Touched,
 };
@@ -163,10 +163,10 @@ fn node(touched: &Touched) -> Node {
 
 /// The request of a bound form and its actor chain, who acts first. Neither needs a disclosure.
 fn chain(bound: &Bound) -> Option<(RequestId, Vec<Node>)> {
-    let unbound = unbind(bound.form(), &|_| None).ok()?;
-    let hops = unbound.hops.into_iter().map(|hop| match hop {
-        BoundHop::Human { person, id: _ } => Node::Person(person),
-        BoundHop::Agent(id) | BoundHop::Service(id) => Node::Agent(id),
+    let stamped = bound.stamped()?;
+    let hops = stamped.actor.hops.iter().map(|hop| match hop {
+        BoundHop::Human { person, id: _ } => Node::Person(*person),
+        BoundHop::Agent(id) | BoundHop::Service(id) => Node::Agent(id.clone()),
     });
-    Some((unbound.request, hops.collect()))
+    Some((stamped.request, hops.collect()))
 }

@@ -6,7 +6,7 @@ use crate::action::{
     DatasetKind, DatasetRef, DisclosureDigest, ExecutionId, PrincipalId, Pseudonym, RequestId,
 };
 use crate::approval::At;
-use crate::canonical::{Admission, Digest, Json, admit};
+use crate::canonical::{Admission, Digest, Json, admit, write_string};
 use crate::policy::PolicyRevision;
 
 /// Something that lineage speaks of, within one log.
@@ -117,34 +117,55 @@ impl Node {
     /// key under a secret, so that erasing the name leaves nothing to guess it by.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let parts: Vec<String> = match self {
-            Self::Request(id) => vec!["request".to_owned(), id.to_string()],
-            Self::Execution(id) => vec!["execution".to_owned(), id.to_string()],
-            Self::Vote(at) => vec!["vote".to_owned(), at.to_string()],
-            Self::Person(pseudonym) => vec!["person".to_owned(), pseudonym.to_string()],
-            Self::Agent(id) => vec![
-                "agent".to_owned(),
-                id.issuer().to_owned(),
-                id.subject().to_owned(),
-            ],
-            Self::Dataset(dataset) => vec![
-                "dataset".to_owned(),
-                dataset.kind().as_str().to_owned(),
-                dataset.namespace().to_owned(),
-                dataset.name().to_owned(),
-            ],
-            Self::Policy(revision) => vec![
-                "policy".to_owned(),
-                revision.engine().to_owned(),
-                revision.digest().to_hex(),
-            ],
-            Self::Unnamed(Unnamed::Erased(digest)) => vec!["erased".to_owned(), digest.to_string()],
-            Self::Unnamed(Unnamed::Key(key)) => {
-                vec!["key".to_owned(), u128::from_be_bytes(*key).to_string()]
-            }
+        let mut text = Vec::with_capacity(96);
+        let mut part = |part: &str| {
+            text.push(if text.is_empty() { b'[' } else { b',' });
+            write_string(&mut text, part);
         };
-        let array = Json::Array(parts.into_iter().map(Json::from).collect());
-        String::from_utf8_lossy(&array.to_canonical()).into_owned()
+        match self {
+            Self::Request(id) => {
+                part("request");
+                part(&id.to_string());
+            }
+            Self::Execution(id) => {
+                part("execution");
+                part(&id.to_string());
+            }
+            Self::Vote(at) => {
+                part("vote");
+                part(&at.to_string());
+            }
+            Self::Person(pseudonym) => {
+                part("person");
+                part(&pseudonym.to_string());
+            }
+            Self::Agent(id) => {
+                part("agent");
+                part(id.issuer());
+                part(id.subject());
+            }
+            Self::Dataset(dataset) => {
+                part("dataset");
+                part(dataset.kind().as_str());
+                part(dataset.namespace());
+                part(dataset.name());
+            }
+            Self::Policy(revision) => {
+                part("policy");
+                part(revision.engine());
+                part(&revision.digest().to_hex());
+            }
+            Self::Unnamed(Unnamed::Erased(digest)) => {
+                part("erased");
+                part(&digest.to_string());
+            }
+            Self::Unnamed(Unnamed::Key(key)) => {
+                part("key");
+                part(&u128::from_be_bytes(*key).to_string());
+            }
+        }
+        text.push(b']');
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The node that [`Node::to_text`] wrote.
