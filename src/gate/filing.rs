@@ -27,22 +27,22 @@ const ROUNDS: usize = 3;
 impl Gate {
     pub(super) async fn file(&self, action: Action, allowed: Allowed) -> Result<Filing, Refusal> {
         for _ in 1..ROUNDS {
-            match self.file_once(action.clone(), allowed).await {
+            match self.file_once(&action, allowed).await {
                 // Another process named a person, or filed the same, at the same time: what it wrote is to be read first.
                 Err(Refusal::CouldNotDecide(Cause::Unsettled)) => {}
                 filed => return filed,
             }
         }
-        self.file_once(action, allowed).await
+        self.file_once(&action, allowed).await
     }
 
-    async fn file_once(&self, action: Action, allowed: Allowed) -> Result<Filing, Refusal> {
+    async fn file_once(&self, action: &Action, allowed: Allowed) -> Result<Filing, Refusal> {
         if let Some(error) = self.parts.ledger.stopped() {
             return Err(unread(error));
         }
         let assessment = self
             .parts
-            .assess(&action, &self.chain, &self.session, When::Asked)
+            .assess(action, &self.chain, &self.session, When::Asked)
             .await
             .map_err(unread)?;
         let Assessment {
@@ -150,7 +150,8 @@ impl Draft<'_> {
         disposition: Disposition,
     ) -> Result<(RequestId, Drafts), Refusal> {
         let parts = &self.gate.parts;
-        let request = RequestId::new(parts.ledger.now(), &mut crate::ledger::salts())
+        let mut salts = crate::ledger::salts();
+        let request = RequestId::new(parts.ledger.now(), &mut salts)
             .map_err(|_| unwritten(LedgerError::NoEntropy))?;
         let stamp = Stamp {
             request,
@@ -158,7 +159,7 @@ impl Draft<'_> {
             session: &self.gate.session,
             persons: &self.interested.hops,
         };
-        let bound = bind(action, &stamp, &mut crate::ledger::salts())
+        let bound = bind(action, &stamp, &mut salts)
             .map_err(|error| Refusal::CouldNotDecide(Cause::TooLarge(error.to_string())))?;
         let reference = RequestRef {
             id: request,
@@ -191,11 +192,11 @@ impl Draft<'_> {
         folded.ok_or(LedgerError::Panicked)
     }
 
-    async fn deny(self, action: Action, failure: Option<Failure>) -> Result<Filing, Refusal> {
+    async fn deny(self, action: &Action, failure: Option<Failure>) -> Result<Filing, Refusal> {
         let disposition = Disposition::Deny {
             cause: failure.map(Failure::denial),
         };
-        let (request, drafts) = self.drafts(&action, disposition)?;
+        let (request, drafts) = self.drafts(action, disposition)?;
         // Whoever was refused hears it even if the record fails; nothing ran either way.
         if let Err(error) = self.write(drafts).await {
             return Err(unwritten(error));
@@ -210,28 +211,28 @@ impl Draft<'_> {
         })
     }
 
-    async fn unsatisfiable(self, action: Action, missing: Missing) -> Result<Filing, Refusal> {
+    async fn unsatisfiable(self, action: &Action, missing: Missing) -> Result<Filing, Refusal> {
         let disposition = Disposition::Deny {
             cause: Some(crate::approval::DenialCause::Unsatisfiable),
         };
-        let (_, drafts) = self.drafts(&action, disposition)?;
+        let (_, drafts) = self.drafts(action, disposition)?;
         self.write(drafts).await.map_err(unwritten)?;
         Err(Refusal::Unsatisfiable(Box::new(missing)))
     }
 
-    async fn allow(self, action: Action, allowed: Allowed) -> Result<Filing, Refusal> {
+    async fn allow(self, action: &Action, allowed: Allowed) -> Result<Filing, Refusal> {
         let ledger = &self.gate.parts.ledger;
         let now = ledger.now();
         let disposition = Disposition::Allow {
             use_by: now.saturating_add(ledger.limits.allowed_for),
         };
-        let (request, drafts) = self.drafts(&action, disposition)?;
+        let (request, drafts) = self.drafts(action, disposition)?;
         let basis = match (allowed, action.replaces()) {
             (Allowed::RecordedWithStart, None) => Basis::Deferred(Box::new(drafts)),
             // What takes another request's place has to stand in the log before that one is closed.
             (Allowed::RecordedNow, _) | (Allowed::RecordedWithStart, Some(_)) => {
                 self.write(drafts).await.map_err(unwritten)?;
-                self.supersede(&action, request).await?;
+                self.supersede(action, request).await?;
                 Basis::Recorded
             }
         };
@@ -240,7 +241,7 @@ impl Draft<'_> {
                 parts: Arc::clone(&self.gate.parts),
                 chain: Arc::clone(&self.gate.chain),
                 session: self.gate.session.clone(),
-                action,
+                action: action.clone(),
                 request,
                 basis,
             }),
@@ -252,16 +253,16 @@ impl Draft<'_> {
     }
 
     /// Joins the pending request of the same action, or files a new one with a notice for each channel.
-    async fn ask(self, action: Action, requirement: Requirement) -> Result<Filing, Refusal> {
+    async fn ask(self, action: &Action, requirement: Requirement) -> Result<Filing, Refusal> {
         let ledger = &self.gate.parts.ledger;
-        let input = join_input(&action, &self.gate.chain, &self.gate.session);
+        let input = join_input(action, &self.gate.chain, &self.gate.session);
         let tag = ledger.join_tag(&input);
         let scope = join_scope(&tag);
         for _ in 0..ROUNDS {
             let version = ledger.versions([scope.clone()]).await.map_err(unread)?;
             let version = version.get(&scope).copied().unwrap_or(0);
             if let Some(request) = self.pending(&tag, &input).await? {
-                self.supersede(&action, request).await?;
+                self.supersede(action, request).await?;
                 return Ok(Filing::Waiting(request));
             }
             let now = ledger.now();
@@ -269,13 +270,13 @@ impl Draft<'_> {
                 requirement: requirement.clone(),
                 expires: now.saturating_add(requirement.clocks.timeout),
             };
-            let (request, mut drafts) = self.drafts(&action, disposition)?;
+            let (request, mut drafts) = self.drafts(action, disposition)?;
             drafts.expect(scope.clone(), version);
             drafts.moving(scope.clone());
             drafts.rows(notices(ledger, request, now));
             match self.write(drafts).await {
                 Ok(_) => {
-                    self.supersede(&action, request).await?;
+                    self.supersede(action, request).await?;
                     return Ok(Filing::Waiting(request));
                 }
                 Err(LedgerError::Moved) => {}

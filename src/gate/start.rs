@@ -51,23 +51,25 @@ impl Pass {
         if !unused.holds(ledger.now()) {
             return Err(Refusal::CouldNotDecide(Cause::PermitVoid));
         }
+        let deferred = match basis {
+            Basis::Recorded => None,
+            Basis::Deferred(drafts) => Some(*drafts),
+        };
         let mut scopes: BTreeSet<ScopeKey> = action
             .reads()
             .iter()
             .map(|dataset| key(Scope::Dataset(dataset.reference())))
             .collect();
         let freezes = key(Scope::Freezes);
-        let own = key(Scope::Request(request));
         scopes.insert(key(Scope::Session(
             chain.tenant().cloned(),
             session.clone(),
         )));
         scopes.insert(freezes.clone());
-        scopes.insert(own.clone());
-        let deferred = match basis {
-            Basis::Recorded => None,
-            Basis::Deferred(drafts) => Some(*drafts),
-        };
+        // What is filed in the same commit was moved by nobody yet.
+        if deferred.is_none() {
+            scopes.insert(key(Scope::Request(request)));
+        }
         for _ in 0..ROUNDS {
             let versions = ledger
                 .versions(scopes.iter().cloned())

@@ -25,7 +25,15 @@ struct Level {
 }
 
 impl BatchTree {
-    pub(crate) fn new(before: &Frontier) -> Self {
+    /// The tree after a batch of these leaves.
+    pub(crate) fn new(before: &Frontier, leaves: impl IntoIterator<Item = Digest>) -> Self {
+        let mut tree = Self::begin(before);
+        leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        tree.finish();
+        tree
+    }
+
+    fn begin(before: &Frontier) -> Self {
         let size = before.size();
         let mut old = [None; 64];
         let mut nodes = before.nodes().iter();
@@ -48,15 +56,15 @@ impl BatchTree {
         }
     }
 
-    pub(crate) fn push(&mut self, leaf: Digest) {
+    fn push(&mut self, leaf: Digest) {
         if let Some(level) = self.levels.first_mut() {
             level.nodes.push(leaf);
             self.size += 1;
         }
     }
 
-    /// Hashes what lies above the leaves; call once, after the last leaf.
-    pub(crate) fn finish(&mut self) {
+    /// Hashes what lies above the leaves.
+    fn finish(&mut self) {
         for height in 0..63_u32 {
             // Complete nodes of the next height that this batch completed.
             let (first, end) = (self.before >> (height + 1), self.size >> (height + 1));
@@ -138,12 +146,10 @@ mod tests {
                 (0..before).for_each(|index| {
                     frontier.push(leaf(index));
                 });
-                let mut tree = BatchTree::new(&frontier);
+                let tree = BatchTree::new(&frontier, (before..before + batch).map(leaf));
                 for index in before..before + batch {
                     frontier.push(leaf(index));
-                    tree.push(leaf(index));
                 }
-                tree.finish();
                 for index in before..before + batch {
                     let proof = InclusionProof {
                         index,

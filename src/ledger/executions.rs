@@ -21,17 +21,22 @@ impl Shared {
         lease_until: Timestamp,
         stop: oneshot::Sender<StopCause>,
     ) {
-        let lease = lease_until.since(self.now());
-        lock(&self.running).insert(
-            execution,
-            Running {
-                request,
-                lease_until,
-                lease,
-                stop: Some(stop),
-            },
-        );
-        self.alarms.bell.ring();
+        let begun = Running {
+            request,
+            lease_until,
+            lease: lease_until.since(self.now()),
+            stop: Some(stop),
+        };
+        let renewed_at = begun.half_life();
+        let in_time = {
+            let mut running = lock(&self.running);
+            running.insert(execution, begun);
+            // INVARIANT: the keeper sets this under the same lock, after it has looked at all that run.
+            lock(&self.keeper_wakes).is_some_and(|wakes| wakes <= renewed_at)
+        };
+        if !in_time {
+            self.alarms.bell.ring();
+        }
     }
 
     /// Forgets an execution whose effect runs no more, so that nobody renews its lease.

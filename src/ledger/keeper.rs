@@ -18,7 +18,7 @@ use crate::store::{Chore, Liveness, Phase, Query, TimerKind, TimerRow};
 
 use super::head_file::Mark;
 use super::seen::kind_of;
-use super::{LedgerError, Shared, lock, threads};
+use super::{LedgerError, Running, Shared, lock, threads};
 
 /// How many due timers are tended in one go.
 const PAGE: NonZeroU32 = match NonZeroU32::new(64) {
@@ -92,9 +92,8 @@ impl Keeper {
             self.renew_leases(now);
             self.tend(now);
             let head = self.sync_head(now);
-            let (leases, clock) = (self.next_lease(), self.next_clock());
-            let wakes = [next, self.store_wake(now), head, leases, clock, behind];
-            let wake = wakes.into_iter().flatten().min();
+            let wakes = [next, self.store_wake(now), head, self.next_clock(), behind];
+            let wake = self.wake(wakes.into_iter().flatten().min());
             let at_most = wake.map(|at| at.since(self.shared.now()));
             if at_most == Some(Duration::ZERO) {
                 continue;
@@ -187,13 +186,18 @@ impl Keeper {
         noted
     }
 
-    fn next_lease(&self) -> Option<Timestamp> {
-        let next = lock(&self.shared.running)
+    /// The time of the first of the others or of a lease that is to be renewed, told to those who begin meanwhile.
+    fn wake(&self, others: Option<Timestamp>) -> Option<Timestamp> {
+        let running = lock(&self.shared.running);
+        let lease = running
             .values()
             .filter(|running| running.stop.is_some())
-            .map(|running| running.lease_until.saturating_sub(running.lease / 2))
-            .min()?;
-        Some(self.pause_until.map_or(next, |until| next.max(until)))
+            .map(Running::half_life)
+            .min()
+            .map(|next| self.pause_until.map_or(next, |until| next.max(until)));
+        let wake = [others, lease].into_iter().flatten().min();
+        *lock(&self.shared.keeper_wakes) = wake;
+        wake
     }
 
     /// Renews the lease of each own execution at its half-life; one that cannot be renewed is told to stop.
@@ -203,7 +207,7 @@ impl Keeper {
         let due: Vec<(ExecutionId, RequestId, Duration)> = lock(&self.shared.running)
             .iter()
             .filter(|(_, running)| running.stop.is_some())
-            .filter(|(_, running)| now >= running.lease_until.saturating_sub(running.lease / 2))
+            .filter(|(_, running)| now >= running.half_life())
             .map(|(execution, running)| (*execution, running.request, running.lease))
             .collect();
         if due.is_empty() || self.paused {

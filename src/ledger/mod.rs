@@ -89,6 +89,8 @@ pub(crate) struct Shared {
     seen: seen::Seen,
     names: people::Names,
     running: Mutex<HashMap<ExecutionId, Running>>,
+    /// When the keeper will look at all that run once more, at the latest.
+    keeper_wakes: Mutex<Option<Timestamp>>,
     head_file: Option<Mutex<head_file::HeadFile>>,
     head_written: Mutex<u64>,
     revoke_check: Mutex<Vec<RequestId>>,
@@ -168,6 +170,13 @@ struct Running {
     lease_until: Timestamp,
     lease: Duration,
     stop: Option<oneshot::Sender<StopCause>>,
+}
+
+impl Running {
+    /// When its lease is to be renewed.
+    fn half_life(&self) -> Timestamp {
+        self.lease_until.saturating_sub(self.lease / 2)
+    }
 }
 
 /// Leaves of records that this process wrote and need not be checked again; bounded.
@@ -306,17 +315,19 @@ impl Shared {
     /// The head inside the lock, checked against what this process knows of the log.
     fn check_head(&self, head: Option<Head>) -> Result<Head, LedgerError> {
         let head = head.ok_or(LedgerError::Rollback)?;
-        let known = lock(&self.known).clone();
-        if head.size < known.size {
-            return Err(LedgerError::Rollback);
-        }
-        if head.size == known.size {
-            // Every byte that the next record builds on is compared, not only the root.
-            return if head == known {
-                Ok(head)
-            } else {
-                Err(LedgerError::Fork)
-            };
+        {
+            let known = lock(&self.known);
+            if head.size < known.size {
+                return Err(LedgerError::Rollback);
+            }
+            if head.size == known.size {
+                // Every byte that the next record builds on is compared, not only the root.
+                return if head == *known {
+                    Ok(head)
+                } else {
+                    Err(LedgerError::Fork)
+                };
+            }
         }
         head.check(&self.trust)
             .map_err(|broken| LedgerError::Tampered {

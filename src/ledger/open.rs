@@ -222,6 +222,7 @@ pub(crate) async fn open(
         seen: super::seen::Seen::default(),
         names: people::Names::default(),
         running: Mutex::default(),
+        keeper_wakes: Mutex::new(None),
         revoke_check: Mutex::default(),
         head_file: head_file.map(Mutex::new),
         stopped: Mutex::new(None),

@@ -1,6 +1,6 @@
 //! One commit: the builder that runs inside the store's lock, and the answers after it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures::executor::block_on;
@@ -10,7 +10,6 @@ use crate::action::RequestId;
 use crate::log::{Chain, Chained, Entry, Head, Kind, Seq, StoredRecord};
 use crate::store::{Abort, Batch, Committed, NewRecord, Row, ScopeKey, Step, StoreError, View};
 
-use super::super::batch_tree::BatchTree;
 use super::super::{LedgerError, Shared};
 use super::job::{Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
 
@@ -212,7 +211,6 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
     let signatures = shared
         .sign(&chained)
         .map_err(|error| Abort::new(error.to_string()))?;
-    let mut tree = BatchTree::new(&before.frontier);
     let mut records = Vec::with_capacity(chained.len());
     let mut disclosures = Vec::new();
     let mut subtrees = Vec::new();
@@ -227,7 +225,6 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             leaf,
             subtrees: full,
         } = next;
-        tree.push(leaf);
         subtrees.extend(full);
         let record = StoredRecord {
             seq,
@@ -248,15 +245,15 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             prev,
         });
     }
-    tree.finish();
     let note = shared
         .sign_checkpoint(&chain.checkpoint(shared.trust.origin()))
         .map_err(|error| Abort::new(error.to_string()))?;
     let head = chain.head(note.clone());
     built.batch = Some(WrittenBatch {
+        before: before.frontier,
         records: stored,
-        tree,
         checkpoint: note.clone(),
+        tree: OnceLock::new(),
     });
     built.head = Some(head.clone());
     Ok(Batch {

@@ -1,13 +1,13 @@
 //! Jobs: what a caller wants written, and the answer that it waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::channel::oneshot;
 
 use crate::action::RequestId;
 use crate::clock::Timestamp;
-use crate::log::{Entry, Receipt, Seq, StoredRecord};
+use crate::log::{Entry, Frontier, Receipt, Seq, StoredRecord};
 use crate::store::{Row, ScopeKey};
 
 use super::super::LedgerError;
@@ -51,9 +51,21 @@ pub(crate) struct Written {
 }
 
 pub(super) struct WrittenBatch {
+    /// The tree before.
+    pub(super) before: Frontier,
     pub(super) records: Vec<StoredRecord>,
-    pub(super) tree: BatchTree,
     pub(super) checkpoint: Vec<u8>,
+    /// Hashed by the first caller who wants a receipt, and not by the writer.
+    pub(super) tree: OnceLock<BatchTree>,
+}
+
+impl WrittenBatch {
+    fn tree(&self) -> &BatchTree {
+        self.tree.get_or_init(|| {
+            let leaves = self.records.iter().map(|record| record.leaf);
+            BatchTree::new(&self.before, leaves)
+        })
+    }
 }
 
 impl Written {
@@ -73,7 +85,7 @@ impl Written {
         Some(Receipt {
             record: record.clone(),
             checkpoint: self.batch.checkpoint.clone(),
-            path: self.batch.tree.path(seq.get()),
+            path: self.batch.tree().path(seq.get()),
         })
     }
 }
