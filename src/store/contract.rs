@@ -20,8 +20,8 @@ use super::step::{Committed, Step};
 /// - **Atomic.** [`append`](Self::append) locks the head, loads the versions of the step's scopes, calls [`Step::build`] once
 ///   and writes the whole batch or nothing. An error of the builder, a panic in it, and a batch that does not continue the head
 ///   ([`Batch::check`](super::Batch::check)) leave no trace.
-/// - **One line.** Whoever appends, from whichever thread or process, sees the head that the append before left. Two records
-///   with one `seq` or one `prev` must be impossible even for a faulty caller.
+/// - **One line.** Whoever appends, from whichever thread or process, sees the head that the append before left. A second
+///   record with one `seq`, and one that does not follow the last, must be impossible even for a faulty caller.
 /// - **Durable.** When `append` returns, the batch is as durable as [`guarantees`](Self::guarantees) says. If it cannot be known
 ///   whether it is, the error is [`StoreError::Indeterminate`], and only then.
 /// - **Committed only.** [`head`](Self::head), [`read`](Self::read) and [`find`](Self::find) see whole committed batches, and every

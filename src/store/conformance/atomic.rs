@@ -200,27 +200,6 @@ pub(super) async fn a_batch_continues_the_head(store: &impl Store) -> Result<(),
     Ok(())
 }
 
-pub(super) async fn no_two_records_have_one_prev(store: &impl Store) -> Result<(), Nonconformity> {
-    begin(store).await?;
-    // The same statement twice: whatever follows the second follows the first as well.
-    let draft = Draft::of("same")
-        .and("same", None, Vec::new())
-        .and("next", None, Vec::new());
-    let refused = append(store, draft).await;
-    must(
-        matches!(refused, Err(StoreError::Conflict(_))),
-        "no two records of a batch have one `prev`",
-    )?;
-    only_genesis(store).await?;
-    append(store, Draft::of("same")).await?;
-    append(store, Draft::of("same")).await?;
-    let refused = append(store, Draft::of("next")).await;
-    must(
-        matches!(refused, Err(StoreError::Conflict(_))),
-        "no two records have one `prev`",
-    )
-}
-
 pub(super) async fn a_leaf_is_that_of_its_statement(
     store: &impl Store,
 ) -> Result<(), Nonconformity> {

@@ -42,7 +42,6 @@ where
     log::bells_ring_after_commits(&make().await).await?;
     atomic::a_refused_batch_leaves_nothing(&make().await).await?;
     atomic::a_batch_continues_the_head(&make().await).await?;
-    atomic::no_two_records_have_one_prev(&make().await).await?;
     atomic::a_leaf_is_that_of_its_statement(&make().await).await?;
     atomic::versions_are_counted_inside_the_lock(&make().await).await?;
     atomic::a_taken_row_refuses_the_batch(&make().await).await?;

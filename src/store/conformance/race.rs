@@ -66,7 +66,6 @@ pub fn append_from(store: &dyn Store, who: &str, records: usize) -> Result<(), N
             let size = view.head.as_ref().map_or(0, |head| head.size);
             // Every record but the genesis moved the scope: both were read in one moment.
             let _ = say.send(version + 1 == size);
-            // Two equal statements would have one leaf, and then their followers one `prev`.
             let statement = format!("{name} at {size}");
             Ok(Draft::of(&statement).moving(&["turn"]).build(&view))
         });

@@ -18,7 +18,6 @@ pub(super) struct State {
     pub(super) head: Option<Head>,
     pub(super) secret: Option<StoreSecret>,
     pub(super) records: Vec<NewRecord>,
-    prevs: HashSet<Digest>,
     pub(super) of_request: HashMap<RequestId, Vec<usize>>,
     pub(super) subtrees: BTreeMap<(u8, u64), Digest>,
     pub(super) checkpoints: BTreeMap<u64, Vec<u8>>,
@@ -55,15 +54,9 @@ impl State {
     /// Finds everything that could keep the batch from being applied.
     pub(super) fn check(&self, batch: &Batch) -> Result<(), StoreError> {
         batch.check(self.head.as_ref())?;
-        let mut prevs = HashSet::new();
         for new in &batch.records {
             if leaf_hash(&new.record.statement) != new.record.leaf {
                 return Err(StoreError::corrupt("a leaf is not that of its statement"));
-            }
-            if self.prevs.contains(&new.prev) || !prevs.insert(new.prev) {
-                return Err(StoreError::Conflict(
-                    "a record with a `prev` that another has",
-                ));
             }
         }
         let mut notices: HashSet<NoticeId> = HashSet::new();
@@ -113,7 +106,6 @@ impl State {
             secret,
         } = batch;
         for new in records {
-            self.prevs.insert(new.prev);
             if let Some(request) = new.request {
                 let place = self.records.len();
                 self.of_request.entry(request).or_default().push(place);

@@ -92,7 +92,7 @@ fn write(conn: &Connection, batch: &Batch, before: Option<u64>) -> Result<(), St
                 encode_signatures(&record.signatures),
                 record.statement
             ])
-            .map_err(taken("a record with a `seq` or `prev` that another has"))?;
+            .map_err(taken("a record with a `seq` that another has"))?;
     }
     for one in subtrees {
         conn.prepare_cached("INSERT INTO subtree(level, number, hash) VALUES (?1, ?2, ?3)")

@@ -182,20 +182,43 @@ pub(super) fn read(
     Ok(records)
 }
 
+/// How many scopes one statement looks up.
+pub(super) const SCOPES: usize = 6;
+
+/// One statement for several look-ups costs little more than one of them.
+const VERSIONS: &str = "SELECT 0, version FROM scope WHERE name = ?1 \
+    UNION ALL SELECT 1, version FROM scope WHERE name = ?2 \
+    UNION ALL SELECT 2, version FROM scope WHERE name = ?3 \
+    UNION ALL SELECT 3, version FROM scope WHERE name = ?4 \
+    UNION ALL SELECT 4, version FROM scope WHERE name = ?5 \
+    UNION ALL SELECT 5, version FROM scope WHERE name = ?6";
+
 pub(super) fn versions(
     conn: &Connection,
     scopes: &BTreeSet<ScopeKey>,
 ) -> Result<Versions, StoreError> {
-    let mut select = conn
-        .prepare_cached("SELECT version FROM scope WHERE name = ?1")
-        .map_err(store_error)?;
-    let mut versions = Versions::new();
-    for scope in scopes {
-        let version = select
-            .query_row([scope.as_bytes()], |row| Ok(natural(row.get_ref(0)?)?))
-            .optional()
-            .map_err(store_error)?;
-        versions.insert(scope.clone(), version.unwrap_or(0));
+    let mut select = conn.prepare_cached(VERSIONS).map_err(store_error)?;
+    let mut versions: Versions = scopes.iter().map(|scope| (scope.clone(), 0)).collect();
+    let scopes: Vec<&ScopeKey> = scopes.iter().collect();
+    for some in scopes.chunks(SCOPES) {
+        // Places that are left over are null, which equals no name.
+        select.clear_bindings();
+        for (place, scope) in (1..).zip(some) {
+            select
+                .raw_bind_parameter(place, scope.as_bytes())
+                .map_err(store_error)?;
+        }
+        let mut rows = select.raw_query();
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let place: u8 = row.get(0).map_err(store_error)?;
+            let version = row.get_ref(1).and_then(|version| Ok(natural(version)?));
+            if let Some(known) = some
+                .get(usize::from(place))
+                .and_then(|scope| versions.get_mut(*scope))
+            {
+                *known = version.map_err(store_error)?;
+            }
+        }
     }
     Ok(versions)
 }

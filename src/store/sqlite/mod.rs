@@ -235,7 +235,7 @@ impl Store for SqliteStore {
     }
 
     async fn head(&self) -> Result<Option<Head>, StoreError> {
-        self.pool.read(append::head)
+        self.pool.read_once(append::head)
     }
 
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
@@ -247,6 +247,12 @@ impl Store for SqliteStore {
     }
 
     async fn find(&self, query: Query) -> Result<Found, StoreError> {
+        if let Query::Versions(scopes) = &query
+            && scopes.len() <= find::SCOPES
+        {
+            let versions = self.pool.read_once(|conn| find::versions(conn, scopes))?;
+            return Ok(Found::Versions(versions));
+        }
         self.pool.read(|conn| match query {
             Query::Instances => self
                 .instances

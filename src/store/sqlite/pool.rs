@@ -57,22 +57,41 @@ impl Pool {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let idle = self.lock().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => self.connect()?,
-        };
+        let conn = self.take()?;
         begin_read(&conn)?;
         let answer = read(&conn);
         // A connection that cannot leave its snapshot is not kept.
         if end_read(&conn).is_ok() {
-            let mut idle = self.lock();
-            if idle.len() < KEPT {
-                idle.push(conn);
-            }
+            self.keep(conn);
         }
         self.still()?;
         answer
+    }
+
+    /// Calls `read`, which runs one statement: that is a snapshot of its own.
+    pub(super) fn read_once<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let conn = self.take()?;
+        let answer = read(&conn);
+        if answer.is_ok() {
+            self.keep(conn);
+        }
+        self.still()?;
+        answer
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.lock().pop();
+        idle.map_or_else(|| self.connect(), Ok)
+    }
+
+    fn keep(&self, conn: Connection) {
+        let mut idle = self.lock();
+        if idle.len() < KEPT {
+            idle.push(conn);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
