@@ -7,6 +7,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -114,6 +115,7 @@ fn throughput(records: usize) {
     let store = Recording {
         inner: SqliteStore::create(folder.path().join("log.db")).unwrap(),
         batches: Arc::clone(&batches),
+        on: Arc::new(AtomicBool::new(true)),
     };
     let countersign = open(store, &folder.path().join("keys"));
     let gate = gate(&countersign);

@@ -1,6 +1,7 @@
 //! What the benches share: the same rows written bare, and medians.
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,12 @@ use countersign::store::{
 };
 use rusqlite::{Connection, params};
 
-/// Keeps a copy of every batch that is written through it.
+/// Keeps a copy of every batch that is written through it while that is switched on.
 #[derive(Debug)]
 pub struct Recording {
     pub inner: SqliteStore,
     pub batches: Arc<Mutex<Vec<Batch>>>,
+    pub on: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -29,6 +31,9 @@ impl Store for Recording {
         self.inner.head().await
     }
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
+        if !self.on.load(Ordering::Relaxed) {
+            return self.inner.append(step).await;
+        }
         let batches = Arc::clone(&self.batches);
         let scopes = step.scopes().clone();
         self.inner
