@@ -37,10 +37,9 @@ impl Salt {
         if text.len() != 22 || Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len() != 16 {
             return None;
         }
-        let salt = Self(bytes);
-        let mut again = Vec::with_capacity(22);
-        salt.write_text(&mut again);
-        (again == text.as_bytes()).then_some(salt)
+        let mut again = [0; 22];
+        let again = Base64UrlUnpadded::encode(&bytes, &mut again).ok()?;
+        (again == text).then_some(Self(bytes))
     }
 }
 

@@ -27,6 +27,7 @@ mod number;
 mod object;
 mod parser;
 mod path;
+mod scan;
 mod write;
 
 #[cfg(test)]
@@ -41,3 +42,5 @@ pub use self::{
     path::JsonPath,
     write::write_string,
 };
+
+pub(crate) use self::scan::Scan;

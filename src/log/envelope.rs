@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::Write as _};
 
 use thiserror::Error;
 
@@ -21,15 +21,21 @@ pub(super) const MOST_SIGNATURES: usize = 8;
 /// have the same bytes.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!(
+    let mut bytes = Vec::with_capacity(payload_type.len() + payload.len() + 32);
+    write_pae(&mut bytes, payload_type, payload);
+    bytes
+}
+
+/// Appends what [`pae`] returns.
+pub(super) fn write_pae(out: &mut Vec<u8>, payload_type: &str, payload: &[u8]) {
+    // Writing into a vector does not fail.
+    let _ = write!(
+        out,
         "DSSEv1 {} {payload_type} {} ",
         payload_type.len(),
         payload.len()
     );
-    let mut bytes = Vec::with_capacity(head.len() + payload.len());
-    bytes.extend_from_slice(head.as_bytes());
-    bytes.extend_from_slice(payload);
-    bytes
+    out.extend_from_slice(payload);
 }
 
 /// A statement and its signatures in the form that other tools read (DSSE v1, JSON).

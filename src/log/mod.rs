@@ -21,6 +21,7 @@ mod keys;
 mod kind;
 mod links;
 mod note;
+mod outline;
 mod proof;
 mod prove;
 mod receipt;
@@ -65,7 +66,7 @@ pub use self::{
     trusted::{TrustedKeys, TrustedKeysError, TrustedKeysLineError, Unvouched},
     verify::{
         Columns, Depth, HeadRow, LogReader, ReadError, Report, Row, RowRecord, Terms, Verdict,
-        verify_structure,
+        verify_structure, verify_structure_alone,
     },
     vkey::{KeyHint, KeyName, NotAKeyName, NotAVerifierKey, VerifierKey},
     write::{Position, StatementLimit, TooLarge, write_statement},

@@ -1,17 +1,35 @@
 //! Finding the hidden members of a body (RFC 9901; record format, rules F7, F9 and S9).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::{
-    action::{Disclosure, DisclosureDigest},
-    canonical::{Json, Object},
+    action::DisclosureDigest,
+    canonical::{Digest, Json, Object},
 };
 
 /// An object that hides members, and their digests in its order.
 #[derive(Debug)]
 pub(super) struct Cover<'b> {
-    object: &'b Object,
+    pub(super) names: Names<'b>,
     pub(super) digests: Vec<DisclosureDigest>,
+}
+
+/// The names of members that an object does not hide.
+#[derive(Debug)]
+pub(super) enum Names<'b> {
+    /// Those of this object.
+    Of(&'b Object),
+    /// These, in ascending order.
+    Ascending(Vec<&'b str>),
+}
+
+impl Names<'_> {
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Of(object) => object.contains(name),
+            Self::Ascending(names) => names.binary_search(&name).is_ok(),
+        }
+    }
 }
 
 /// Every object of a body that hides members.
@@ -27,7 +45,10 @@ pub(super) fn covers(body: &Object) -> Result<Vec<Cover<'_>>, &'static str> {
         for (name, value) in object {
             if name == "_sd" {
                 let digests = digests(value).ok_or("an `_sd` is no ascending array of digests")?;
-                covers.push(Cover { object, digests });
+                covers.push(Cover {
+                    names: Names::Of(object),
+                    digests,
+                });
             } else {
                 nested(value, &mut open);
             }
@@ -79,33 +100,50 @@ pub(super) struct Hidden {
     pub(super) colliding: usize,
 }
 
+/// A hidden member whose disclosure is at hand.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) digest: DisclosureDigest,
+    pub(super) name: String,
+}
+
 /// Puts disclosures into their places.
-pub(super) fn fill(covers: &[Cover<'_>], disclosures: &[Disclosure]) -> Hidden {
+pub(super) fn fill(covers: &[Cover<'_>], opened: &[Opened]) -> Hidden {
     let mut hidden = Hidden::default();
-    if covers.is_empty() && disclosures.is_empty() {
+    if covers.is_empty() && opened.is_empty() {
         return hidden;
     }
-    let mut used = vec![false; disclosures.len()];
-    let mut places = HashMap::with_capacity(disclosures.len());
-    for (place, disclosure) in disclosures.iter().enumerate() {
-        places.entry(disclosure.digest()).or_insert(place);
-    }
-    for Cover { object, digests } in covers {
-        let mut names = BTreeSet::new();
+    // Of equal ones the first is used.
+    let mut places: Vec<(&Digest, usize)> = opened
+        .iter()
+        .enumerate()
+        .map(|(place, one)| (one.digest.as_digest(), place))
+        .collect();
+    places.sort_unstable();
+    let mut used = vec![false; opened.len()];
+    for Cover { names, digests } in covers {
+        let mut among: Vec<&str> = Vec::with_capacity(digests.len());
         for digest in digests {
+            let digest = digest.as_digest();
+            let at = places.partition_point(|(other, _)| *other < digest);
             let found = places
-                .get(digest)
-                .and_then(|place| disclosures.get(*place).zip(used.get_mut(*place)));
-            let Some((disclosure, used)) = found else {
+                .get(at)
+                .filter(|(other, _)| *other == digest)
+                .and_then(|(_, place)| opened.get(*place).zip(used.get_mut(*place)));
+            let Some((one, used)) = found else {
                 hidden.missing += 1;
                 continue;
             };
             *used = true;
-            // A disclosure opens, since it was parsed.
-            let name = disclosure.open().map(|disclosed| disclosed.name);
-            let free = name.is_ok_and(|name| !object.contains(&name) && names.insert(name));
-            hidden.colliding += usize::from(!free);
+            if names.contains(&one.name) {
+                hidden.colliding += 1;
+            } else {
+                among.push(&one.name);
+            }
         }
+        among.sort_unstable();
+        let distinct = among.chunk_by(|a, b| a == b).count();
+        hidden.colliding += among.len() - distinct;
     }
     hidden.stray = used.iter().filter(|used| !**used).count();
     hidden

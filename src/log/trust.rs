@@ -1,12 +1,13 @@
 use super::{
     checkpoint::{Checkpoint, CheckpointError, Origin},
     entry::Enforcement,
-    envelope::{MOST_SIGNATURES, PAYLOAD_TYPE, pae},
+    envelope::{MOST_SIGNATURES, PAYLOAD_TYPE, write_pae},
     genesis::Genesis,
     id::{LogId, Seq},
     keyring::KeyRing,
     keys::{KeyId, Role},
     kind::Kind,
+    outline::Outline,
     record::StoredRecord,
     rule::{Broken, Rule},
     statement::{KnownOr, Statement},
@@ -67,7 +68,7 @@ impl Trust {
     /// [`Broken`] with the first rule that it breaks.
     pub fn check(&self, record: &StoredRecord) -> Result<VerifiedRecord, Broken> {
         self.check_with(record, |statement| {
-            Ok(self.check_signatures(record, statement)?)
+            Ok(self.check_signatures(record, &Outline::of(statement), &mut Vec::new())?)
         })
     }
 
@@ -94,7 +95,7 @@ impl Trust {
                 "it says to have another number",
             ));
         }
-        self.check_words(&statement)?;
+        self.check_words(&Outline::of(&statement))?;
         let signers = signers(&statement)?;
         Ok(VerifiedRecord::new(statement, *leaf, signers))
     }
@@ -116,7 +117,7 @@ impl Trust {
             .is_some_and(|roles| roles.contains(&role))
     }
 
-    pub(super) fn check_words(&self, statement: &Statement) -> Result<(), Broken> {
+    pub(super) fn check_words(&self, statement: &Outline) -> Result<(), Broken> {
         if statement.log != self.log {
             return Err(Broken::new(
                 statement.seq,
@@ -132,11 +133,12 @@ impl Trust {
         Ok(())
     }
 
-    /// The keys that signed, if all of them may (S2, S3).
+    /// The keys that signed, if all of them may (S2, S3); `message` is room that is used again.
     pub(super) fn check_signatures(
         &self,
         record: &StoredRecord,
-        statement: &Statement,
+        statement: &Outline,
+        message: &mut Vec<u8>,
     ) -> Result<Vec<KeyId>, SignatureFault> {
         let StoredRecord {
             seq,
@@ -151,7 +153,8 @@ impl Trust {
         if signatures.len() > MOST_SIGNATURES {
             return Err(broken(Rule::S2, "it has more than 8 signatures").into());
         }
-        let message = pae(PAYLOAD_TYPE, bytes);
+        message.clear();
+        write_pae(message, PAYLOAD_TYPE, bytes);
         let mut signers: Vec<KeyId> = Vec::with_capacity(signatures.len());
         let mut unknown = None;
         for (id, signature) in signatures {
@@ -162,7 +165,7 @@ impl Trust {
             match self.ring.in_force(id, *seq) {
                 None => unknown = Some(*id),
                 Some((key, _)) => key
-                    .verify(&message, signature)
+                    .verify(message, signature)
                     .map_err(|_| broken(Rule::S2, "a signature does not verify"))?,
             }
         }

@@ -8,6 +8,7 @@
 mod checkpoints;
 mod envelopes;
 mod notes;
+mod outlines;
 mod proofs;
 mod signatures;
 mod statements;

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-fn entry(kind: Kind, request: Option<u128>, body: &Object) -> Entry {
+pub(super) fn entry(kind: Kind, request: Option<u128>, body: &Object) -> Entry {
     let request = request.map(|number| RequestRef {
         id: RequestId::from_uuid(uuid::Uuid::from_u128(number)),
         digest: ActionDigest::from_digest(Digest::sha256(&number.to_be_bytes())),
@@ -27,7 +27,7 @@ fn entry(kind: Kind, request: Option<u128>, body: &Object) -> Entry {
     }
 }
 
-fn write(entry: &Entry, seq: u64, micros: i64) -> Vec<u8> {
+pub(super) fn write(entry: &Entry, seq: u64, micros: i64) -> Vec<u8> {
     let position = Position {
         log: &LogId::from_random([9; 16]),
         seq: Seq::new(seq),

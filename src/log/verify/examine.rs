@@ -8,19 +8,26 @@ use super::{
 use crate::{
     action::Disclosure,
     canonical::Digest,
+    clock::Timestamp,
     log::{
         checkpoint::{Checkpoint, CheckpointError},
         id::Seq,
+        kind::Kind,
         links::Links,
         note::Note,
+        outline::{Outline, Outlined},
         record::StoredRecord,
         rule::{Broken, Rule},
-        sd,
-        statement::Statement,
+        sd::{self, Cover, Opened},
+        statement::{KnownOr, Statement, StatementError, Unjudged},
         tree::{Subtree, leaf_hash},
         trust::{SignatureFault, Trust, VerifiedRecord},
     },
 };
+
+/// So many records are read before the signatures of all are checked: each of the two is faster in a row, while what was
+/// read is still in the processor's cache.
+const AT_ONCE: usize = 64;
 
 /// What does not change during a walk.
 #[derive(Debug)]
@@ -28,6 +35,16 @@ pub(super) struct Ground {
     /// What records are checked against; `None` if the genesis is broken.
     pub(super) trust: Option<Trust>,
     pub(super) depth: Depth,
+    pub(super) bodies: Bodies,
+}
+
+/// Whether somebody looks at records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bodies {
+    /// Their bodies are made into values.
+    Built,
+    /// Their bodies are judged, and left at that.
+    Judged,
 }
 
 /// A piece after it was looked at.
@@ -38,6 +55,8 @@ pub(super) struct Examined {
     pub(super) strays: Vec<Seq>,
     pub(super) checkpoints: Vec<(u64, Result<Checkpoint, CheckpointError>)>,
     pub(super) subtrees: Vec<Subtree>,
+    /// The beginnings of the digests of all hidden members.
+    pub(super) fingerprints: Vec<u64>,
 }
 
 /// A record after it was looked at.
@@ -47,16 +66,31 @@ pub(super) struct ExaminedRecord {
     /// The leaf of its bytes; `None` if there are no such bytes.
     pub(super) leaf: Option<Digest>,
     pub(super) links: Option<Links>,
-    /// The record, if nothing is wrong with it alone.
-    pub(super) verified: Option<VerifiedRecord>,
+    /// What it says, if nothing is wrong with it alone.
+    pub(super) sound: Option<Sound>,
     pub(super) faults: Vec<Broken>,
     /// A fault if no later edition's record has named the key.
     pub(super) unknown_key: Option<Broken>,
     /// How many hidden members have no disclosure.
     pub(super) missing: usize,
-    pub(super) disclosures: Vec<Disclosure>,
-    /// The beginnings of the digests of its hidden members.
-    pub(super) fingerprints: Vec<u64>,
+}
+
+/// What a record says with which nothing is wrong.
+#[derive(Debug)]
+pub(super) struct Sound {
+    pub(super) kind: KnownOr<Kind>,
+    pub(super) ts: Timestamp,
+    pub(super) unjudged: Option<NotJudged>,
+    /// For whoever looks at records.
+    pub(super) built: Option<Box<(VerifiedRecord, Vec<Disclosure>)>>,
+}
+
+/// A record whose meaning is not judged.
+#[derive(Debug)]
+pub(super) struct NotJudged {
+    pub(super) why: Unjudged,
+    /// The kind, unless the record has an extension, which may mean anything.
+    pub(super) kind: Option<Kind>,
 }
 
 /// The first eight bytes of a digest.
@@ -77,17 +111,28 @@ impl Ground {
             checkpoints,
             subtrees,
         } = piece;
-        // All are read before the signatures of all are checked: each of the two is faster in a row.
-        let read: Vec<_> = rows.into_iter().map(|fed| self.examine_row(fed)).collect();
-        let records = read
-            .into_iter()
-            .map(|(mut examined, signed)| {
+        let mut desk = Desk {
+            ground: self,
+            scratch: Vec::new(),
+            fingerprints: Vec::new(),
+        };
+        let mut records = Vec::with_capacity(rows.len());
+        let mut signed = Vec::with_capacity(AT_ONCE);
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let first = records.len();
+            for fed in rows.by_ref().take(AT_ONCE) {
+                let (examined, one) = desk.examine_row(fed);
+                records.push(examined);
+                signed.push(one);
+            }
+            for (examined, signed) in records.iter_mut().skip(first).zip(signed.drain(..)) {
                 if let (Some(signed), Some(trust)) = (signed, &self.trust) {
-                    examined.look_at_signatures(signed, trust);
+                    examined.look_at_signatures(signed, trust, &mut desk.scratch);
                 }
-                examined
-            })
-            .collect();
+            }
+        }
+        let fingerprints = desk.fingerprints;
         let checkpoints = checkpoints
             .into_iter()
             .map(|(size, note)| {
@@ -102,6 +147,7 @@ impl Ground {
             strays,
             checkpoints,
             subtrees,
+            fingerprints,
         }
     }
 
@@ -111,41 +157,162 @@ impl Ground {
             _ => Checkpoint::parse(Note::parse(note)?.unverified_text()),
         }
     }
+}
 
-    fn examine_row(&self, fed: Fed) -> (ExaminedRecord, Option<Signed>) {
+/// Where the records of one piece are examined.
+struct Desk<'g> {
+    ground: &'g Ground,
+    /// Room for decoding.
+    scratch: Vec<u8>,
+    fingerprints: Vec<u64>,
+}
+
+/// A record whose bytes are a statement, and whose signatures are still to be checked.
+struct Signed {
+    record: StoredRecord,
+    outline: Outline,
+    unjudged: Option<NotJudged>,
+    built: Option<(Statement, Vec<Disclosure>)>,
+}
+
+impl Desk<'_> {
+    fn examine_row(&mut self, fed: Fed) -> (ExaminedRecord, Option<Signed>) {
         let Fed { row, disclosures } = fed;
         let mut examined = ExaminedRecord {
             seq: row.seq(),
             leaf: None,
             links: None,
-            verified: None,
+            sound: None,
             faults: Vec::new(),
             unknown_key: None,
             missing: 0,
-            disclosures: Vec::new(),
-            fingerprints: Vec::new(),
         };
         let signed = match row {
             Row::Malformed { seq, what } => {
                 examined.faults.push(Broken::new(seq, Rule::S8, what));
                 None
             }
-            Row::Record(row) => match self.depth {
+            Row::Record(row) => match self.ground.depth {
                 Depth::Hashes => {
                     examined.look_at_hashes(&row);
                     None
                 }
-                Depth::Signatures => examined.look_at_bytes(*row, &disclosures),
+                Depth::Signatures => self.look_at_bytes(&mut examined, *row, disclosures),
             },
         };
         (examined, signed)
     }
-}
 
-/// A record whose bytes are a statement, and whose signatures are still to be checked.
-struct Signed {
-    record: StoredRecord,
-    statement: Statement,
+    fn look_at_bytes(
+        &mut self,
+        examined: &mut ExaminedRecord,
+        row: RowRecord,
+        disclosures: Vec<String>,
+    ) -> Option<Signed> {
+        let RowRecord { record, columns } = row;
+        examined.look_at_leaf(&record.statement, &record.leaf);
+        let quick = Outlined::read(&record.statement).and_then(|outlined| {
+            let statement = match self.ground.bodies {
+                Bodies::Judged => None,
+                Bodies::Built => Some(outlined.to_statement()?),
+            };
+            Some((outlined, statement))
+        });
+        if let Some((outlined, statement)) = quick {
+            let Outlined {
+                outline, covers, ..
+            } = outlined;
+            let unjudged = match &outline.kind {
+                KnownOr::Known(kind) if kind.is_reserved() => Some(NotJudged {
+                    why: Unjudged::Reserved(*kind),
+                    kind: Some(*kind),
+                }),
+                KnownOr::Known(_) | KnownOr::Unknown(_) => None,
+            };
+            examined.look_at_outline(&outline, &columns);
+            let disclosures = self.look_at_hidden(examined, &covers, disclosures);
+            return Some(Signed {
+                record,
+                outline,
+                unjudged,
+                built: statement.map(|statement| (statement, disclosures)),
+            });
+        }
+        let statement = match Statement::parse(&record.statement) {
+            Ok(statement) => statement,
+            Err(StatementError { rule, why }) => {
+                examined.faults.push(Broken::new(examined.seq, rule, why));
+                return None;
+            }
+        };
+        let outline = Outline::of(&statement);
+        examined.look_at_outline(&outline, &columns);
+        let disclosures = match sd::covers(&statement.body) {
+            Ok(covers) => self.look_at_hidden(examined, &covers, disclosures),
+            // Of this version it is a fault that the parser has found; of another it is not judged.
+            Err(_) => self.read_disclosures(examined, disclosures).0,
+        };
+        let unjudged = statement.unjudged().map(|why| NotJudged {
+            why,
+            kind: statement
+                .kind
+                .known()
+                .copied()
+                .filter(|_| statement.crit.is_empty()),
+        });
+        Some(Signed {
+            record,
+            outline,
+            unjudged,
+            built: match self.ground.bodies {
+                Bodies::Built => Some((statement, disclosures)),
+                Bodies::Judged => None,
+            },
+        })
+    }
+
+    fn read_disclosures(
+        &mut self,
+        examined: &mut ExaminedRecord,
+        texts: Vec<String>,
+    ) -> (Vec<Disclosure>, Vec<Opened>) {
+        let mut disclosures = Vec::with_capacity(texts.len());
+        let mut opened = Vec::with_capacity(texts.len());
+        for text in texts {
+            match Disclosure::named(text, &mut self.scratch) {
+                Ok((disclosure, name)) => {
+                    let digest = disclosure.digest();
+                    opened.push(Opened { digest, name });
+                    disclosures.push(disclosure);
+                }
+                Err(_) => examined.fault(Rule::F9, "a disclosure of it is malformed"),
+            }
+        }
+        (disclosures, opened)
+    }
+
+    fn look_at_hidden(
+        &mut self,
+        examined: &mut ExaminedRecord,
+        covers: &[Cover<'_>],
+        texts: Vec<String>,
+    ) -> Vec<Disclosure> {
+        let (disclosures, opened) = self.read_disclosures(examined, texts);
+        let hidden = sd::fill(covers, &opened);
+        examined.missing = hidden.missing;
+        let digests = covers.iter().flat_map(|cover| &cover.digests);
+        self.fingerprints
+            .extend(digests.map(|digest| fingerprint(digest.as_digest())));
+        if hidden.stray > 0 {
+            let why = "a disclosure filed under it is not named by it";
+            examined.fault(Rule::S9, why);
+        }
+        if hidden.colliding > 0 {
+            let why = "a hidden member of it collides with another member";
+            examined.fault(Rule::F9, why);
+        }
+        disclosures
+    }
 }
 
 impl ExaminedRecord {
@@ -181,81 +348,49 @@ impl ExaminedRecord {
         }
     }
 
-    fn look_at_bytes(&mut self, row: RowRecord, disclosures: &[String]) -> Option<Signed> {
-        let RowRecord { record, columns } = row;
-        self.look_at_leaf(&record.statement, &record.leaf);
-        let statement = match Statement::parse(&record.statement) {
-            Ok(statement) => statement,
-            Err(error) => {
-                self.faults
-                    .push(Broken::new(self.seq, error.rule, error.why));
-                return None;
-            }
-        };
-        self.links = Some(Links::of(&statement));
-        self.look_at_columns(&columns, &statement);
-        self.look_at_hidden(&statement, disclosures);
-        Some(Signed { record, statement })
-    }
-
-    fn look_at_signatures(&mut self, signed: Signed, trust: &Trust) {
-        let Signed { record, statement } = signed;
-        if let Err(broken) = trust.check_words(&statement) {
-            let seq = self.seq;
-            self.faults.push(Broken { seq, ..broken });
-        }
-        match trust.check_signatures(&record, &statement) {
-            Err(SignatureFault::Broken(broken)) => self.faults.push(broken),
-            Err(SignatureFault::UnknownKey(broken)) => self.unknown_key = Some(broken),
-            Ok(signers) if self.faults.is_empty() => {
-                self.verified = Some(VerifiedRecord::new(statement, record.leaf, signers));
-            }
-            Ok(_) => {}
-        }
-    }
-
-    fn look_at_columns(&mut self, columns: &Columns, statement: &Statement) {
+    fn look_at_outline(&mut self, outline: &Outline, columns: &Columns) {
+        self.links = Some(outline.links());
         let Columns {
             prev,
             kind,
             request,
             ts,
         } = columns;
-        let same = *prev == statement.prev
-            && kind == statement.kind.as_str()
-            && *request == statement.request
-            && *ts == statement.ts;
+        let same = *prev == outline.prev
+            && kind == outline.kind.as_str()
+            && *request == outline.request
+            && *ts == outline.ts;
         if !same {
             self.fault(Rule::S8, "a stored column says something else than it");
         }
     }
 
-    fn look_at_hidden(&mut self, statement: &Statement, texts: &[String]) {
-        for text in texts {
-            match Disclosure::parse(text) {
-                Ok(disclosure) => self.disclosures.push(disclosure),
-                Err(_) => self.fault(Rule::F9, "a disclosure of it is malformed"),
+    fn look_at_signatures(&mut self, signed: Signed, trust: &Trust, scratch: &mut Vec<u8>) {
+        let Signed {
+            record,
+            outline,
+            unjudged,
+            built,
+        } = signed;
+        if let Err(broken) = trust.check_words(&outline) {
+            let seq = self.seq;
+            self.faults.push(Broken { seq, ..broken });
+        }
+        match trust.check_signatures(&record, &outline, scratch) {
+            Err(SignatureFault::Broken(broken)) => self.faults.push(broken),
+            Err(SignatureFault::UnknownKey(broken)) => self.unknown_key = Some(broken),
+            Ok(signers) if self.faults.is_empty() => {
+                self.sound = Some(Sound {
+                    kind: outline.kind,
+                    ts: outline.ts,
+                    unjudged,
+                    built: built.map(|(statement, disclosures)| {
+                        let record = VerifiedRecord::new(statement, record.leaf, signers);
+                        Box::new((record, disclosures))
+                    }),
+                });
             }
-        }
-        let Ok(covers) = sd::covers(&statement.body) else {
-            // Of this version it is a fault that the parser has found; of another it is not judged.
-            return;
-        };
-        let hidden = sd::fill(&covers, &self.disclosures);
-        self.missing = hidden.missing;
-        self.fingerprints = covers
-            .iter()
-            .flat_map(|cover| &cover.digests)
-            .map(|digest| fingerprint(digest.as_digest()))
-            .collect();
-        if hidden.stray > 0 {
-            self.fault(Rule::S9, "a disclosure filed under it is not named by it");
-        }
-        if hidden.colliding > 0 {
-            self.fault(
-                Rule::F9,
-                "a hidden member of it collides with another member",
-            );
+            Ok(_) => {}
         }
     }
 }

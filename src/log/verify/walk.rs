@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    examine::{Examined, ExaminedRecord},
+    examine::{Examined, ExaminedRecord, NotJudged, Sound},
     feed::Beyond,
     reader::HeadRow,
     report::Report,
@@ -91,7 +91,9 @@ impl<'t> Walk<'t> {
             strays,
             checkpoints,
             subtrees,
+            mut fingerprints,
         } = piece;
+        self.fingerprints.append(&mut fingerprints);
         for seq in strays {
             self.broken(
                 seq,
@@ -142,12 +144,10 @@ impl<'t> Walk<'t> {
             seq,
             leaf,
             links,
-            verified,
+            sound: says,
             faults,
             unknown_key,
             missing,
-            disclosures,
-            mut fingerprints,
         } = record;
         let mut sound = faults.is_empty();
         for fault in faults {
@@ -178,14 +178,15 @@ impl<'t> Walk<'t> {
         let leaf = leaf.unwrap_or(Digest::from_bytes([0; 32]));
         self.prev = leaf;
         let completed = self.frontier.push(leaf);
-        self.fingerprints.append(&mut fingerprints);
         if missing > 0 {
             self.missing.get_or_insert(seq);
         }
-        if let Some(verified) = verified.filter(|_| sound)
-            && self.pass_kind(&verified)
+        if let Some(says) = says.filter(|_| sound)
+            && self.pass_kind(seq, &says)
+            && let Some(built) = says.built
         {
-            visit(&verified, &disclosures);
+            let (verified, disclosures) = &*built;
+            visit(verified, disclosures);
         }
         completed
     }
@@ -230,27 +231,27 @@ impl<'t> Walk<'t> {
     }
 
     /// Counts the record; whether it is sound in this place too.
-    fn pass_kind(&mut self, record: &VerifiedRecord) -> bool {
-        let statement = record.statement();
-        let genesis = statement.kind == KnownOr::Known(Kind::Genesis);
-        if genesis != (record.seq() == Seq::GENESIS) {
-            self.broken(
-                record.seq(),
-                Rule::S6,
-                "record 0 is the genesis, and no other is",
-            );
+    fn pass_kind(&mut self, seq: Seq, says: &Sound) -> bool {
+        let Sound {
+            kind,
+            ts,
+            unjudged,
+            built: _,
+        } = says;
+        let genesis = *kind == KnownOr::Known(Kind::Genesis);
+        if genesis != (seq == Seq::GENESIS) {
+            self.broken(seq, Rule::S6, "record 0 is the genesis, and no other is");
             return false;
         }
-        if let Some(unjudged) = statement.unjudged() {
-            let doubt = format!("record {} is not judged: {unjudged}", record.seq());
-            self.report.add_doubt(doubt);
+        if let Some(NotJudged { why, kind }) = unjudged {
+            self.report
+                .add_doubt(format!("record {seq} is not judged: {why}"));
             // Another version or extension may mean anything, keys and erasure included.
-            let known = statement.kind.known().filter(|_| statement.crit.is_empty());
-            self.keys_may_differ |= known.is_none_or(|kind| kind.changes_keys());
-            self.erasures |= known.is_none_or(|kind| *kind == Kind::Erased);
+            self.keys_may_differ |= kind.is_none_or(Kind::changes_keys);
+            self.erasures |= kind.is_none_or(|kind| kind == Kind::Erased);
         }
-        self.report.last_ts = Some(statement.ts);
-        let kind = statement.kind.as_str();
+        self.report.last_ts = Some(*ts);
+        let kind = kind.as_str();
         match self.report.kinds.get_mut(kind) {
             Some(count) => *count += 1,
             None => drop(self.report.kinds.insert(kind.to_owned(), 1)),
