@@ -1,4 +1,5 @@
-//! What grows: `cargo bench --bench scale -- throughput|pending|open|verify [records]`.
+//! What grows: `cargo bench --bench scale -- throughput|pending|open|verify [records]`; `verify` takes after it a folder
+//! in which its log is kept.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
@@ -13,11 +14,14 @@ use std::time::Instant;
 
 use common::{Bare, Recording, median, timed};
 use countersign::action::{Action, ActorChain, Principal, SessionId};
-use countersign::gate::{ApprovalGate, Gate};
+use countersign::audit::Audit;
+use countersign::gate::{ApprovalGate, ApprovalGateExt, Gate};
 use countersign::host::Countersign;
 use countersign::identity::StaticDirectory;
 use countersign::ledger::Keys;
-use countersign::log::{Depth, SecretKey, Seq, Signer, Terms, verify_structure};
+use countersign::log::{
+    Depth, PAYLOAD_TYPE, SecretKey, Seq, Signer, Terms, Verdict, pae, verify_structure_alone,
+};
 use countersign::policy::RuleSet;
 use countersign::store::{SqliteStore, Store};
 use futures::executor::block_on;
@@ -66,9 +70,13 @@ fn open(store: impl Store, keys: &Path) -> Countersign {
 }
 
 fn gate(countersign: &Countersign) -> Gate {
+    gate_in(countersign, "bench")
+}
+
+fn gate_in(countersign: &Countersign, session: &str) -> Gate {
     let chain = ActorChain::acting(Principal::agent("corp", "bot").unwrap());
     countersign
-        .gate(chain, SessionId::new("bench").unwrap())
+        .gate(chain, SessionId::new(session).unwrap())
         .unwrap()
 }
 
@@ -260,14 +268,48 @@ fn opening(records: usize) {
     );
 }
 
-fn verifying(records: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), records, 10_000);
-    let store = SqliteStore::open_read_only(folder.path().join("log.db")).unwrap();
-    let keys = Keys::open(folder.path().join("keys")).unwrap().trusted();
-    let page = NonZeroU32::new(1024).unwrap();
+/// A log as it is when effects ran: each of three records, and requests of which many are still open.
+fn build_ended(folder: &Path, records: usize, open_requests: usize) {
+    let countersign = open(
+        SqliteStore::create(folder.join("log.db")).unwrap(),
+        &folder.join("keys"),
+    );
+    let next = &std::sync::atomic::AtomicUsize::new(0);
+    let many = (records - open_requests) / 3;
+    // The first adopts the policy, which others would wait for.
+    drop(block_on(gate(&countersign).guard(read(0))).unwrap());
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let countersign = &countersign;
+            scope.spawn(move || {
+                block_on(join_all((0..TASKS / 2).map(|task| async move {
+                    let gate = gate_in(countersign, &format!("bench-{thread}-{task}"));
+                    loop {
+                        let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if n >= many {
+                            break;
+                        }
+                        let effect = |_| async { Ok::<(), std::convert::Infallible>(()) };
+                        drop(gate.run(read(n), effect).await.unwrap());
+                    }
+                })));
+            });
+        }
+    });
+    calls(&gate(&countersign), records, open_requests, pay);
+    block_on(countersign.close());
+}
+
+fn verifying(records: usize, folder: &Path) {
+    if !folder.join("log.db").exists() {
+        build_ended(folder, records, 10_000);
+    }
+    let store = SqliteStore::open_read_only(folder.join("log.db")).unwrap();
+    let keys = Keys::open(folder.join("keys")).unwrap().trusted();
+    let size = block_on(store.head()).unwrap().unwrap().size;
+    let records = usize::try_from(size).unwrap();
     let bare_hash = || {
-        let conn = rusqlite::Connection::open(folder.path().join("log.db")).unwrap();
+        let conn = rusqlite::Connection::open(folder.join("log.db")).unwrap();
         let mut select = conn
             .prepare("SELECT statement FROM record ORDER BY seq")
             .unwrap();
@@ -285,24 +327,38 @@ fn verifying(records: usize) {
             anchors: &[],
             depth,
         };
-        let report = verify_structure(&mut reader, &terms, &mut |_| {}, &mut |_, _| {});
-        assert_eq!(report.size as usize, records + 2);
-        report
+        let report = verify_structure_alone(&mut reader, &terms, &mut |_| {});
+        assert_eq!(report.size, size);
+        if depth == Depth::Signatures {
+            let verdict = report.verdict();
+            assert!(
+                matches!(verdict, Verdict::IntactUnanchored { .. }),
+                "{verdict}"
+            );
+        }
     };
+    // Records from everywhere in the log, so that their mean length is that of all.
     let signer = SecretKey::generate().unwrap();
-    let message = block_on(store.read(Seq::new(5), page)).unwrap()[0]
-        .statement
-        .clone();
-    let signature = signer.sign(&message).unwrap();
+    let signed: Vec<_> = (0..1024)
+        .map(|n| {
+            let at = Seq::new(n * size / 1024);
+            let record = block_on(store.read(at, NonZeroU32::MIN)).unwrap().remove(0);
+            let message = pae(PAYLOAD_TYPE, &record.statement);
+            let signature = signer.sign(&message).unwrap();
+            (message, signature)
+        })
+        .collect();
     let cores = std::thread::available_parallelism().unwrap().get();
     let bare_verify = || {
-        let each = 20_000;
+        let each = 64 * 1024;
         let ((), took) = timed(|| {
             std::thread::scope(|scope| {
                 for _ in 0..cores {
                     scope.spawn(|| {
-                        (0..each)
-                            .for_each(|_| signer.public().verify(&message, &signature).unwrap())
+                        let messages = signed.iter().cycle().take(each);
+                        messages.for_each(|(message, signature)| {
+                            signer.public().verify(message, signature).unwrap();
+                        });
                     });
                 }
             })
@@ -331,23 +387,55 @@ fn verifying(records: usize) {
         "verify, signatures              {signed:10.0} records/s = {:.2} (limit 0.80)",
         signed / strict
     );
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!(
-        "{}",
-        status
-            .lines()
-            .find(|line| line.starts_with("VmHWM"))
-            .unwrap()
-    );
-    let before = resident();
+    // Each in a process of its own, so that nothing counts that others left behind.
+    for what in ["structure", "audit", "comparison"] {
+        let me = std::env::current_exe().unwrap();
+        let status = std::process::Command::new(me)
+            .args(["resident", what])
+            .arg(folder)
+            .status();
+        assert!(status.unwrap().success());
+    }
+}
+
+/// Verifies in this process and says how much memory the process had at most.
+fn peak(what: &str, folder: &Path) {
+    let store = SqliteStore::open_read_only(folder.join("log.db")).unwrap();
+    let keys = Keys::open(folder.join("keys")).unwrap().trusted();
     let mut reader = store.log_reader().unwrap();
-    let report = countersign::audit::Audit::of(&mut reader)
-        .trusting(keys.clone())
-        .run();
+    let start = Instant::now();
+    let said = match what {
+        "structure" => {
+            let terms = Terms {
+                keys: Some(&keys),
+                anchors: &[],
+                depth: Depth::Signatures,
+            };
+            let report = verify_structure_alone(&mut reader, &terms, &mut |_| {});
+            report.verdict().to_string()
+        }
+        "audit" => {
+            let report = Audit::of(&mut reader).trusting(keys).run();
+            format!("{}; requests {}", report.verdict, report.requests)
+        }
+        _ => {
+            let audit = Audit::of(&mut reader).trusting(keys).comparing(&store);
+            let report = audit.run();
+            format!("{}; {}", report.verdict, report.projections)
+        }
+    };
+    let took = start.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: usize = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
     println!(
-        "audit: {}; grew by {} MiB (limit 128)",
-        report.verdict,
-        (resident().saturating_sub(before)) >> 20
+        "{what:10} {took:6.1} s, peak {:4} MiB of the process (limit 128): {said}",
+        kib >> 10
     );
 }
 
@@ -356,12 +444,18 @@ fn main() {
         .skip(1)
         .filter(|arg| arg != "--bench")
         .collect();
-    let records = args.get(1).map_or(1_000_000, |text| text.parse().unwrap());
+    let records = args.get(1).and_then(|text| text.parse().ok());
+    let records = records.unwrap_or(1_000_000);
     match args.first().map(String::as_str) {
         Some("throughput") => throughput(records),
         Some("pending") => pending(records),
         Some("open") => opening(records),
-        Some("verify") => verifying(records),
+        Some("verify") => match args.get(2) {
+            // Kept there, and taken as it is the next time.
+            Some(folder) => verifying(records, Path::new(folder)),
+            None => verifying(records, tempfile::tempdir().unwrap().path()),
+        },
+        Some("resident") => peak(&args[1], Path::new(&args[2])),
         _ => println!("say which: throughput, pending, open or verify, and how many records"),
     }
 }
