@@ -52,7 +52,7 @@ impl BatchTree {
                 first: size,
                 nodes: Vec::new(),
             }],
-            ragged: Vec::new(),
+            ragged: Vec::with_capacity(65),
         }
     }
 

@@ -120,7 +120,7 @@ pub enum OpenError {
     #[error(transparent)]
     HeadFile(#[from] super::HeadFileError),
     /// The store could not be used.
-    #[error("the store could not be used")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The system refused threads or random bytes.
     #[error("the system refused what the library needs")]

@@ -101,8 +101,6 @@ pub struct View {
     pub head: Option<Head>,
     /// How often each scope of the step has moved; 0 if never.
     pub versions: BTreeMap<ScopeKey, u64>,
-    /// The secret that the genesis batch left.
-    pub secret: Option<StoreSecret>,
 }
 
 /// 32 random bytes that key the tags in the store's rows; made by the ledger in the genesis batch, never part of a record.

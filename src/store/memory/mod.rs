@@ -82,7 +82,6 @@ impl Store for MemoryStore {
             let view = View {
                 head: state.head.clone(),
                 versions: state.versions(step.scopes()),
-                secret: state.secret.clone(),
             };
             let batch = step.build(view)?;
             state.check(&batch)?;

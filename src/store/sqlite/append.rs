@@ -20,7 +20,6 @@ pub(super) fn append(conn: &Connection, step: Step) -> Result<Batch, StoreError>
     let view = View {
         head: head(conn)?,
         versions: find::versions(conn, step.scopes())?,
-        secret: secret(conn)?,
     };
     let before = view.head.as_ref().map(|head| head.size);
     let first = view.head.clone();
@@ -92,7 +91,10 @@ fn write(conn: &Connection, batch: &Batch, before: Option<u64>) -> Result<(), St
                 encode_signatures(&record.signatures),
                 record.statement
             ])
-            .map_err(taken("a record with a `seq` that another has"))?;
+            .map_err(taken(
+                "a row that no signed head covers stands where the next record belongs: somebody else wrote to the file. \
+                 Audit it, then put a good copy back or remove that row",
+            ))?;
     }
     for one in subtrees {
         conn.prepare_cached("INSERT INTO subtree(level, number, hash) VALUES (?1, ?2, ?3)")
