@@ -1,8 +1,10 @@
 //! One commit: the builder that runs inside the store's lock, and the answers after it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 
@@ -51,7 +53,12 @@ impl Commit {
             build(&for_builder, &mut built, view)
         });
         let shared = Arc::clone(shared);
-        let appending = Box::pin(async move { shared.store.append(step).await });
+        let appending = async move {
+            let appended = async { shared.store.append(step).await };
+            let appended = AssertUnwindSafe(appended).catch_unwind().await;
+            appended.unwrap_or_else(|_panic| Err(StoreError::indeterminate(StorePanicked)))
+        };
+        let appending = Box::pin(appending);
         Self { built, appending }
     }
 
@@ -95,6 +102,11 @@ impl Commit {
         }
     }
 }
+
+/// What it had done by then is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("the store panicked in an append")]
+struct StorePanicked;
 
 fn take(built: &Mutex<Built>) -> Built {
     std::mem::take(&mut *built.lock().unwrap_or_else(PoisonError::into_inner))
