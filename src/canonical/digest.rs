@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, block_api::compress256};
 use thiserror::Error;
 
 use super::write::hex_digit;
@@ -36,6 +36,42 @@ impl Digest {
             hash.update(part);
         }
         Self(hash.finalize().into())
+    }
+
+    /// Bare SHA-256 of one byte and two digests, without the hasher's buffer: a tree hashes many of them.
+    pub(crate) fn of_pair(first: u8, left: &Self, right: &Self) -> Self {
+        /// How SHA-256 begins (FIPS 180-4, section 5.3.3).
+        const START: [u32; 8] = [
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ];
+        // 65 bytes, a bit that ends them, zeros, and their length in bits fill two blocks (section 5.1.1).
+        let mut blocks = [0; 128];
+        let (message, end) = blocks.split_at_mut(65);
+        let (kind, children) = message.split_at_mut(1);
+        let (to_left, to_right) = children.split_at_mut(32);
+        kind.fill(first);
+        to_left.copy_from_slice(&left.0);
+        to_right.copy_from_slice(&right.0);
+        let (bit, rest) = end.split_at_mut(1);
+        let (_, length) = rest.split_at_mut(rest.len() - 8);
+        bit.fill(0x80);
+        length.copy_from_slice(&(65_u64 * 8).to_be_bytes());
+        let mut state = START;
+        let (blocks, _) = blocks.as_chunks::<64>();
+        compress256(&mut state, blocks);
+        let mut digest = [0; 32];
+        let (words, _) = digest.as_chunks_mut::<4>();
+        for (word, value) in words.iter_mut().zip(state) {
+            *word = value.to_be_bytes();
+        }
+        Self(digest)
     }
 
     /// The digest with these bytes.
@@ -138,6 +174,18 @@ mod tests {
             Digest::of_parts(&[b"ab", b"", b"c"]),
             Digest::sha256(b"abc")
         );
+    }
+
+    #[test]
+    fn a_pair_is_hashed_as_its_bytes_are() {
+        for number in 0..=255_u8 {
+            let (left, right) = (Digest::sha256(&[number]), Digest::sha256(&[1, number]));
+            let parts: [&[u8]; 3] = [&[number], left.as_bytes(), right.as_bytes()];
+            assert_eq!(
+                Digest::of_pair(number, &left, &right),
+                Digest::of_parts(&parts)
+            );
+        }
     }
 
     #[test]

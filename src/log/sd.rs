@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     action::DisclosureDigest,
-    canonical::{Digest, Json, Object},
+    canonical::{Json, Object},
 };
 
 /// An object that hides members, and their digests in its order.
@@ -105,46 +105,37 @@ pub(super) struct Hidden {
 pub(super) struct Opened {
     pub(super) digest: DisclosureDigest,
     pub(super) name: String,
+    /// Whether an object names it.
+    pub(super) used: bool,
 }
 
-/// Puts disclosures into their places.
-pub(super) fn fill(covers: &[Cover<'_>], opened: &[Opened]) -> Hidden {
+/// Puts disclosures into their places; they come out in another order.
+pub(super) fn fill(covers: &[Cover<'_>], opened: &mut [Opened]) -> Hidden {
     let mut hidden = Hidden::default();
-    if covers.is_empty() && opened.is_empty() {
-        return hidden;
-    }
-    // Of equal ones the first is used.
-    let mut places: Vec<(&Digest, usize)> = opened
-        .iter()
-        .enumerate()
-        .map(|(place, one)| (one.digest.as_digest(), place))
-        .collect();
-    places.sort_unstable();
-    let mut used = vec![false; opened.len()];
+    // The sort is stable: of equal ones the first is used.
+    opened.sort_by(|a, b| a.digest.as_digest().cmp(b.digest.as_digest()));
     for Cover { names, digests } in covers {
-        let mut among: Vec<&str> = Vec::with_capacity(digests.len());
+        let mut places = Vec::with_capacity(digests.len());
         for digest in digests {
             let digest = digest.as_digest();
-            let at = places.partition_point(|(other, _)| *other < digest);
-            let found = places
-                .get(at)
-                .filter(|(other, _)| *other == digest)
-                .and_then(|(_, place)| opened.get(*place).zip(used.get_mut(*place)));
-            let Some((one, used)) = found else {
+            let place = opened.partition_point(|one| one.digest.as_digest() < digest);
+            let found = opened.get_mut(place);
+            let Some(one) = found.filter(|one| one.digest.as_digest() == digest) else {
                 hidden.missing += 1;
                 continue;
             };
-            *used = true;
+            one.used = true;
             if names.contains(&one.name) {
                 hidden.colliding += 1;
             } else {
-                among.push(&one.name);
+                places.push(place);
             }
         }
-        among.sort_unstable();
-        let distinct = among.chunk_by(|a, b| a == b).count();
-        hidden.colliding += among.len() - distinct;
+        let name_at = |place: &usize| opened.get(*place).map(|one| one.name.as_str());
+        places.sort_unstable_by_key(name_at);
+        let distinct = places.chunk_by(|a, b| name_at(a) == name_at(b)).count();
+        hidden.colliding += places.len() - distinct;
     }
-    hidden.stray = used.iter().filter(|used| !**used).count();
+    hidden.stray = opened.iter().filter(|one| !one.used).count();
     hidden
 }

@@ -18,12 +18,7 @@ pub fn leaf_hash(statement: &[u8]) -> Digest {
 
 /// The hash of an inner node: `SHA-256(0x01 ‖ left ‖ right)` (RFC 6962, section 2.1).
 pub(crate) fn node_hash(left: &Digest, right: &Digest) -> Digest {
-    let mut bytes = [0x01; 65];
-    let (_, children) = bytes.split_at_mut(1);
-    let (to_left, to_right) = children.split_at_mut(32);
-    to_left.copy_from_slice(left.as_bytes());
-    to_right.copy_from_slice(right.as_bytes());
-    Digest::sha256(&bytes)
+    Digest::of_pair(0x01, left, right)
 }
 
 /// The head of the tree over nothing: `SHA-256("")`.

@@ -18,7 +18,7 @@ use countersign::{
         Chain, Columns, Depth, Entry, Genesis, HeadRow, Kind, LogId, LogReader, Origin, PublicKey,
         ReadError, Receipt, Report, RequestRef, Role, Row, RowRecord, SecretKey, Seq, Signer,
         StatementLimit, StoredRecord, Subtree, Terms, TrustedKeys, Verdict, sign_batch,
-        verify_structure,
+        verify_structure, verify_structure_alone,
     },
 };
 
@@ -78,6 +78,9 @@ impl Image {
         let mut copy = self.clone();
         let report = verify_structure(&mut copy, &terms, &mut |_| {}, &mut |_, _| {});
         assert_eq!(copy, *self);
+        // Whether or not somebody looks at the records, they are judged alike.
+        let alone = verify_structure_alone(&mut copy, &terms, &mut |_| {});
+        assert_eq!(format!("{alone:?}"), format!("{report:?}"));
         report
     }
 

@@ -276,14 +276,20 @@ impl Desk<'_> {
         examined: &mut ExaminedRecord,
         texts: Vec<String>,
     ) -> (Vec<Disclosure>, Vec<Opened>) {
-        let mut disclosures = Vec::with_capacity(texts.len());
+        let mut disclosures = Vec::new();
         let mut opened = Vec::with_capacity(texts.len());
         for text in texts {
             match Disclosure::named(text, &mut self.scratch) {
                 Ok((disclosure, name)) => {
                     let digest = disclosure.digest();
-                    opened.push(Opened { digest, name });
-                    disclosures.push(disclosure);
+                    opened.push(Opened {
+                        digest,
+                        name,
+                        used: false,
+                    });
+                    if self.ground.bodies == Bodies::Built {
+                        disclosures.push(disclosure);
+                    }
                 }
                 Err(_) => examined.fault(Rule::F9, "a disclosure of it is malformed"),
             }
@@ -297,8 +303,8 @@ impl Desk<'_> {
         covers: &[Cover<'_>],
         texts: Vec<String>,
     ) -> Vec<Disclosure> {
-        let (disclosures, opened) = self.read_disclosures(examined, texts);
-        let hidden = sd::fill(covers, &opened);
+        let (disclosures, mut opened) = self.read_disclosures(examined, texts);
+        let hidden = sd::fill(covers, &mut opened);
         examined.missing = hidden.missing;
         let digests = covers.iter().flat_map(|cover| &cover.digests);
         self.fingerprints

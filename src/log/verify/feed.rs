@@ -17,7 +17,19 @@ use crate::log::{
 };
 
 /// How many records a piece has at most.
-const PIECE: usize = 1024;
+///
+/// Values take several times the memory of the bytes that they are made of, and many pieces are on the way at once. Where only
+/// hashes are looked at there are no values, and one checkpoint for each piece is checked.
+const fn most_records(depth: Depth) -> NonZeroU32 {
+    let most = match depth {
+        Depth::Signatures => NonZeroU32::new(256),
+        Depth::Hashes => NonZeroU32::new(1024),
+    };
+    match most {
+        Some(most) => most,
+        None => NonZeroU32::MIN,
+    }
+}
 
 /// How many bytes of statements and disclosures a piece has before it is closed.
 const PIECE_BYTES: usize = 4 << 20;
@@ -116,10 +128,10 @@ fn read_piece(
         subtrees: Vec::new(),
     };
     let mut bytes = 0;
-    while piece.rows.len() < PIECE && bytes < PIECE_BYTES {
+    let limit = most_records(depth);
+    let most = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+    while piece.rows.len() < most && bytes < PIECE_BYTES {
         if waiting.is_empty() {
-            let limit = u32::try_from(PIECE).ok().and_then(NonZeroU32::new);
-            let limit = limit.unwrap_or(NonZeroU32::MIN);
             *waiting = reader.records(Seq::new(piece.range.end), limit)?.into();
         }
         let step: Vec<Row> = waiting.drain(..waiting.len().min(STEP)).collect();
