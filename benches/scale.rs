@@ -20,7 +20,8 @@ use countersign::host::Countersign;
 use countersign::identity::StaticDirectory;
 use countersign::ledger::Keys;
 use countersign::log::{
-    Depth, PAYLOAD_TYPE, SecretKey, Seq, Signer, Terms, Verdict, pae, verify_structure_alone,
+    Depth, LogReader, PAYLOAD_TYPE, SecretKey, Seq, Signer, Terms, Verdict, pae,
+    verify_structure_alone,
 };
 use countersign::policy::RuleSet;
 use countersign::store::{SqliteStore, Store};
@@ -300,6 +301,38 @@ fn build_ended(folder: &Path, records: usize, open_requests: usize) {
     block_on(countersign.close());
 }
 
+/// How fast something was in each round, and what it took of the processors.
+#[derive(Default)]
+struct Rates {
+    wall: Vec<f64>,
+    processor: Vec<f64>,
+}
+
+impl Rates {
+    fn add(&mut self, records: usize, run: impl FnOnce()) {
+        let before = processor_seconds();
+        let ((), took) = timed(run);
+        let processor = processor_seconds() - before;
+        self.wall.push(records as f64 / took.as_secs_f64());
+        self.processor.push(processor * 1e6 / records as f64);
+    }
+
+    fn medians(self) -> (f64, f64) {
+        (median(self.wall), median(self.processor))
+    }
+}
+
+/// What all threads of this process took so far, those that ended included (proc(5): fields 14 and 15, in hundredths).
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .map(|field| field.parse::<f64>().unwrap())
+        .sum::<f64>()
+        / 100.0
+}
+
 fn verifying(records: usize, folder: &Path) {
     if !folder.join("log.db").exists() {
         build_ended(folder, records, 10_000);
@@ -337,58 +370,65 @@ fn verifying(records: usize, folder: &Path) {
             );
         }
     };
-    // Records from everywhere in the log, so that their mean length is that of all.
+    // Messages from everywhere in the log, so that their mean length is that of all; one in so many is a checkpoint.
+    let mut reader = store.log_reader().unwrap();
+    let mut checkpoints = reader.checkpoints(0..size + 1).unwrap();
+    drop(reader);
+    let messages = records + checkpoints.len();
+    checkpoints.truncate(1024 * checkpoints.len() / records);
     let signer = SecretKey::generate().unwrap();
     let signed: Vec<_> = (0..1024)
         .map(|n| {
             let at = Seq::new(n * size / 1024);
             let record = block_on(store.read(at, NonZeroU32::MIN)).unwrap().remove(0);
-            let message = pae(PAYLOAD_TYPE, &record.statement);
+            pae(PAYLOAD_TYPE, &record.statement)
+        })
+        .chain(checkpoints.into_iter().map(|(_, note)| note))
+        .map(|message| {
             let signature = signer.sign(&message).unwrap();
             (message, signature)
         })
         .collect();
     let cores = std::thread::available_parallelism().unwrap().get();
     let bare_verify = || {
-        let each = 64 * 1024;
-        let ((), took) = timed(|| {
-            std::thread::scope(|scope| {
-                for _ in 0..cores {
-                    scope.spawn(|| {
-                        let messages = signed.iter().cycle().take(each);
-                        messages.for_each(|(message, signature)| {
-                            signer.public().verify(message, signature).unwrap();
-                        });
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| {
+                    let messages = signed.iter().cycle().take(messages / cores);
+                    messages.for_each(|(message, signature)| {
+                        signer.public().verify(message, signature).unwrap();
                     });
-                }
-            })
+                });
+            }
         });
-        (each * cores) as f64 / took.as_secs_f64()
     };
-    let (mut bare, mut hashes, mut strict, mut signed) = (vec![], vec![], vec![], vec![]);
+    let mut rates: [Rates; 4] = Default::default();
     for _ in 0..3 {
-        bare.push(records as f64 / timed(bare_hash).1.as_secs_f64());
-        hashes.push(records as f64 / timed(|| verify(Depth::Hashes)).1.as_secs_f64());
-        strict.push(bare_verify());
-        signed.push(records as f64 / timed(|| verify(Depth::Signatures)).1.as_secs_f64());
+        rates[0].add(records, || assert_ne!(bare_hash(), [0; 32]));
+        rates[1].add(records, || verify(Depth::Hashes));
+        rates[2].add(records, bare_verify);
+        rates[3].add(records, || verify(Depth::Signatures));
     }
-    let (bare, hashes, strict, signed) =
-        (median(bare), median(hashes), median(strict), median(signed));
     println!(
-        "{records} records, 10,000 requests open, {cores} cores, medians of 3 interleaved rounds"
+        "{records} records, {} checkpoints, 10,000 requests open, {cores} cores, medians of 3 interleaved rounds",
+        messages - records
     );
-    println!("bare SHA-256 of the same rows   {bare:10.0} records/s");
+    let [bare_hash, hashes, bare_strict, strict] = rates.map(Rates::medians);
+    let tell = |what: &str, (wall, processor): (f64, f64)| {
+        println!("{what:32} {wall:8.0} records/s, {processor:5.1} µs of processor time each");
+    };
+    tell("bare SHA-256 of the same rows", bare_hash);
+    tell("verify, hashes", hashes);
+    println!("  {:.2} of bare (limit 0.40)", hashes.0 / bare_hash.0);
+    tell("strict verification of the same", bare_strict);
+    tell("verify, signatures", strict);
     println!(
-        "verify, hashes                  {hashes:10.0} records/s = {:.2} (limit 0.40)",
-        hashes / bare
-    );
-    println!("bare strict verification        {strict:10.0} signatures/s on all cores");
-    println!(
-        "verify, signatures              {signed:10.0} records/s = {:.2} (limit 0.80)",
-        signed / strict
+        "  {:.2} of bare on all cores (limit 0.80), {:.2} by processor time",
+        strict.0 / bare_strict.0,
+        bare_strict.1 / strict.1
     );
     // Each in a process of its own, so that nothing counts that others left behind.
-    for what in ["structure", "audit", "comparison"] {
+    for what in ["hashes", "structure", "audit", "comparison"] {
         let me = std::env::current_exe().unwrap();
         let status = std::process::Command::new(me)
             .args(["resident", what])
@@ -405,11 +445,14 @@ fn peak(what: &str, folder: &Path) {
     let mut reader = store.log_reader().unwrap();
     let start = Instant::now();
     let said = match what {
-        "structure" => {
+        "structure" | "hashes" => {
             let terms = Terms {
                 keys: Some(&keys),
                 anchors: &[],
-                depth: Depth::Signatures,
+                depth: match what {
+                    "hashes" => Depth::Hashes,
+                    _ => Depth::Signatures,
+                },
             };
             let report = verify_structure_alone(&mut reader, &terms, &mut |_| {});
             report.verdict().to_string()
