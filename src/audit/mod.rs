@@ -4,7 +4,7 @@
 //! compares the store's projections with what the log says. [`timeline`] tells a log in plain words, one line for each record.
 //!
 //! Memory grows with the requests that are open at one time, by 32 bytes for each that has ended, and, where projections are
-//! compared, by 8 bytes for each record.
+//! compared, by 8 bytes for each record. An allowed request that never ran is open until a record says that it expired.
 
 mod edges;
 mod ended;
