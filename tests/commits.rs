@@ -8,6 +8,7 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::{PEOPLE, RULES, World, read};
 use countersign::clock::{Bell, ManualClock};
-use countersign::gate::ApprovalGate;
+use countersign::gate::{ApprovalGate, ApprovalGateExt};
 use countersign::log::{Head, Seq, StoredRecord};
 use countersign::store::{
     Chore, Committed, Found, Guarantees, MemoryStore, Query, Step, Store, StoreError, Tended,
@@ -225,4 +226,16 @@ fn a_store_that_panics_is_one_whose_answer_was_lost() {
     assert_eq!(store.size(), before + 1);
     drop(block_on(gate.guard(read())).unwrap());
     assert_eq!(store.size(), before + 2);
+}
+
+#[test]
+fn many_first_calls_at_once_all_run() {
+    // None of the persons behind them has a name in the log yet, and each call would give them one.
+    let store = Arc::new(Watched::default());
+    let world = World::with(RULES, PEOPLE, Arc::clone(&store), |opening| opening);
+    let gate = world.gate();
+    let calls = (0..64).map(|_| gate.run(read(), async |_| Ok::<_, Infallible>(())));
+    for call in block_on(join_all(calls)) {
+        call.unwrap();
+    }
 }

@@ -285,7 +285,7 @@ fn hitl_d5_two_processes_never_fork_the_chain() {
     drop(store);
     // A second record after the same one is refused by the file itself.
     let forked = Connection::open(place.database()).unwrap().execute(
-        "INSERT INTO record SELECT 100000, prev, leaf, kind, request, ts, signatures, statement FROM record WHERE seq = 3",
+        "INSERT INTO record SELECT seq, prev, leaf, kind, request, ts, signatures, statement FROM record WHERE seq = 3",
         [],
     );
     assert!(forked.is_err());

@@ -227,10 +227,12 @@ impl Draft<'_> {
             use_by: now.saturating_add(ledger.limits.allowed_for),
         };
         let (request, drafts) = self.drafts(action, disposition)?;
-        let basis = match (allowed, action.replaces()) {
-            (Allowed::RecordedWithStart, None) => Basis::Deferred(Box::new(drafts)),
-            // What takes another request's place has to stand in the log before that one is closed.
-            (Allowed::RecordedNow, _) | (Allowed::RecordedWithStart, Some(_)) => {
+        // What takes another request's place has to stand in the log before that one is closed. And whoever names a person first
+        // may find that another caller was faster: filing starts over then, which a start that is written with it could not.
+        let alone = action.replaces().is_none() && self.interested.rows.is_empty();
+        let basis = match allowed {
+            Allowed::RecordedWithStart if alone => Basis::Deferred(Box::new(drafts)),
+            Allowed::RecordedNow | Allowed::RecordedWithStart => {
                 self.write(drafts).await.map_err(unwritten)?;
                 self.supersede(action, request).await?;
                 Basis::Recorded
