@@ -236,6 +236,6 @@ fn many_first_calls_at_once_all_run() {
     let gate = world.gate();
     let calls = (0..64).map(|_| gate.run(read(), async |_| Ok::<_, Infallible>(())));
     for call in block_on(join_all(calls)) {
-        call.unwrap();
+        let _done = call.unwrap();
     }
 }

@@ -67,6 +67,18 @@ pub(super) fn start(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
 impl Keeper {
     fn run(mut self) {
         while !self.shared.sequencer.is_closed() {
+            // Whatever panics, such as a store or a host's waker, deadlines are kept.
+            if threads::shielded("a round of the keeper", || self.round()).is_none() {
+                self.shared
+                    .clock
+                    .park(&self.shared.alarms.bell, Some(PAUSE));
+            }
+        }
+    }
+
+    /// Tends what is due, and sleeps until the next of it.
+    fn round(&mut self) {
+        {
             let now = self.shared.now();
             self.paused = self.pause_until.is_some_and(|until| now < until);
             if !self.paused {
@@ -96,7 +108,7 @@ impl Keeper {
             let wake = self.wake(wakes.into_iter().flatten().min());
             let at_most = wake.map(|at| at.since(self.shared.now()));
             if at_most == Some(Duration::ZERO) {
-                continue;
+                return;
             }
             self.shared.clock.park(&self.shared.alarms.bell, at_most);
         }

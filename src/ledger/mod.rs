@@ -350,7 +350,9 @@ impl Shared {
         let last = crate::log::Seq::new(wanted.size.saturating_sub(1));
         loop {
             let one = std::num::NonZeroU32::MIN;
-            match block_on(self.store.read(last, one)) {
+            // A store that panics is asked again, as one that fails.
+            let read = threads::shielded("the store", || block_on(self.store.read(last, one)));
+            match read.unwrap_or_else(|| Err(StoreError::corrupt("the store panicked"))) {
                 Ok(records) => {
                     let there = records
                         .first()

@@ -1,6 +1,7 @@
 //! Which threads are the library's own: a host that blocks on one of them would wait for itself.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -16,6 +17,15 @@ pub(crate) fn mark_as_ours() {
 
 pub(crate) fn is_ours() -> bool {
     OURS.with(Cell::get)
+}
+
+/// Runs what may be a host's code, whose panic must neither end a thread of the library nor keep others waiting.
+pub(super) fn shielded<T>(what: &'static str, work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work)).ok();
+    if done.is_none() {
+        tracing::error!(what, "it panicked");
+    }
+    done
 }
 
 /// Runs a future to its end on this thread, also inside an executor that forbids another one within itself.

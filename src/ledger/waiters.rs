@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use super::threads;
+
 use futures::task::AtomicWaker;
 
 use crate::action::RequestId;
@@ -81,7 +83,7 @@ impl Waiters {
         }
         // Wakers run code that may come back in: never under the lock.
         for sleeper in sleepers {
-            sleeper.wake();
+            threads::shielded("waking a caller", || sleeper.wake());
         }
     }
 

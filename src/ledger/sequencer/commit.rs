@@ -12,7 +12,7 @@ use crate::action::RequestId;
 use crate::log::{Chain, Chained, Entry, Head, Kind, Seq, StoredRecord};
 use crate::store::{Abort, Batch, Committed, NewRecord, Row, ScopeKey, Step, StoreError, View};
 
-use super::super::{LedgerError, Shared};
+use super::super::{LedgerError, Shared, threads};
 use super::job::{Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
 
 type Placing = (Box<dyn Job>, Option<Vec<Placed>>);
@@ -98,9 +98,14 @@ impl Commit {
 
     fn refuse(self, error: &LedgerError) {
         for (job, _) in take(&self.built).jobs {
-            job.settle(Outcome::Failed(error.clone()));
+            settle(job, Outcome::Failed(error.clone()));
         }
     }
+}
+
+/// Tells one caller; a waker of his that panics keeps nobody else from hearing.
+fn settle(job: Box<dyn Job>, outcome: Outcome) {
+    threads::shielded("telling a caller", || job.settle(outcome));
 }
 
 /// What it had done by then is not known.
@@ -128,7 +133,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         Err(StoreError::Aborted(_)) if stopped.is_none() && head.is_none() => {
             // Every job said no by itself.
             for (job, _) in jobs {
-                job.settle(Outcome::Aborted);
+                settle(job, Outcome::Aborted);
             }
             return;
         }
@@ -140,11 +145,14 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
             shared.committed(&head, &batch.records, &noted, &touched);
             for (job, placed) in jobs {
                 match placed {
-                    Some(placed) => job.settle(Outcome::Committed(Written {
-                        placed,
-                        batch: Arc::clone(&batch),
-                    })),
-                    None => job.settle(Outcome::Aborted),
+                    Some(placed) => settle(
+                        job,
+                        Outcome::Committed(Written {
+                            placed,
+                            batch: Arc::clone(&batch),
+                        }),
+                    ),
+                    None => settle(job, Outcome::Aborted),
                 }
             }
             shared.waiters.wake(&touched);
@@ -159,7 +167,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
                 (None, Ok(())) => LedgerError::Panicked,
             };
             for (job, _) in jobs {
-                job.settle(Outcome::Failed(error.clone()));
+                settle(job, Outcome::Failed(error.clone()));
             }
         }
     }

@@ -48,7 +48,7 @@ struct Queue {
     /// Somebody has the turn.
     writing: bool,
     /// What a caller began and could not end without waiting; the turn is still taken.
-    begun: Option<Turn>,
+    begun: Option<Left>,
     /// The last commit was for several callers.
     crowded: bool,
     /// How long commits take, lately.
@@ -65,10 +65,16 @@ enum Queued {
 }
 
 /// The right to commit, with what is being committed.
-struct Turn {
+struct Turn<'s> {
+    commit: Commit,
+    released: Released<'s>,
+}
+
+/// A turn that goes on, on the thread.
+struct Left {
     commit: Commit,
     jobs: usize,
-    began: Duration,
+    began: Option<Duration>,
 }
 
 impl Sequencer {
@@ -131,8 +137,8 @@ impl Sequencer {
     fn wait(&self) -> Option<Work> {
         let mut queue = self.lock();
         loop {
-            if let Some(turn) = queue.begun.take() {
-                return Some(Work::Begun(turn));
+            if let Some(left) = queue.begun.take() {
+                return Some(Work::Begun(left));
             }
             if !queue.writing {
                 if !queue.jobs.is_empty() {
@@ -156,11 +162,13 @@ impl Sequencer {
     }
 
     /// Lets the next one write.
-    fn release(&self, jobs: usize, took: Duration) {
+    fn release(&self, jobs: usize, took: Option<Duration>) {
         let mut queue = self.lock();
         queue.writing = false;
         queue.crowded = jobs > 1;
-        queue.pace = (queue.pace * 7 + took) / 8;
+        if let Some(took) = took {
+            queue.pace = (queue.pace * 7 + took) / 8;
+        }
         let wanted = !queue.jobs.is_empty() || !queue.open;
         drop(queue);
         if wanted {
@@ -175,10 +183,11 @@ impl Sequencer {
             .spawn(move || {
                 threads::mark_as_ours();
                 while let Some(work) = shared.sequencer.wait() {
-                    match work {
-                        Work::Jobs(jobs) => Turn::begin(&shared, jobs).end(&shared),
-                        Work::Begun(turn) => turn.end(&shared),
-                    }
+                    // Whatever panics, such as a host's waker, others still want to write.
+                    threads::shielded("a commit", || match work {
+                        Work::Jobs(jobs) => Turn::begin(&shared, jobs).end(),
+                        Work::Begun(left) => Turn::resume(&shared, left).end(),
+                    });
                 }
             })
     }
@@ -186,7 +195,7 @@ impl Sequencer {
 
 enum Work {
     Jobs(Vec<Box<dyn Job>>),
-    Begun(Turn),
+    Begun(Left),
 }
 
 impl Queue {
@@ -197,37 +206,59 @@ impl Queue {
     }
 }
 
-impl Turn {
-    fn begin(shared: &Arc<Shared>, jobs: Vec<Box<dyn Job>>) -> Self {
-        Self {
+impl<'s> Turn<'s> {
+    fn begin(shared: &'s Arc<Shared>, jobs: Vec<Box<dyn Job>>) -> Self {
+        let mut released = Released {
+            shared,
             jobs: jobs.len(),
-            began: shared.clock.monotonic(),
+            began: None,
+        };
+        released.began = Some(shared.clock.monotonic());
+        Self {
             commit: Commit::begin(shared, jobs),
+            released,
+        }
+    }
+
+    fn resume(shared: &'s Arc<Shared>, left: Left) -> Self {
+        let Left {
+            commit,
+            jobs,
+            began,
+        } = left;
+        Self {
+            commit,
+            released: Released {
+                shared,
+                jobs,
+                began,
+            },
         }
     }
 
     /// Commits, however long it takes.
-    fn end(self, shared: &Arc<Shared>) {
-        let _released = self.released(shared);
-        self.commit.end(shared);
+    fn end(self) {
+        let Self { commit, released } = self;
+        commit.end(released.shared);
+        drop(released);
     }
 
     /// Commits if that takes no waiting, and else has the thread do it.
-    fn end_or_leave(self, shared: &Arc<Shared>) {
-        let released = self.released(shared);
-        if let Some(commit) = self.commit.try_end(shared) {
-            std::mem::forget(released);
-            shared.sequencer.lock().begun = Some(Self { commit, ..self });
-            shared.sequencer.waiting.notify_one();
-        }
-    }
-
-    fn released<'s>(&self, shared: &'s Shared) -> Released<'s> {
-        Released {
-            shared,
-            jobs: self.jobs,
-            began: self.began,
-        }
+    fn end_or_leave(self) {
+        let Self { commit, released } = self;
+        let shared = released.shared;
+        let Some(commit) = commit.try_end(shared) else {
+            return;
+        };
+        let left = Left {
+            commit,
+            jobs: released.jobs,
+            began: released.began,
+        };
+        // The turn is still taken.
+        std::mem::forget(released);
+        shared.sequencer.lock().begun = Some(left);
+        shared.sequencer.waiting.notify_one();
     }
 }
 
@@ -235,20 +266,24 @@ impl Turn {
 struct Released<'s> {
     shared: &'s Shared,
     jobs: usize,
-    began: Duration,
+    /// When the turn was taken, once that is known.
+    began: Option<Duration>,
 }
 
 impl Drop for Released<'_> {
     fn drop(&mut self) {
-        let took = self.shared.clock.monotonic().saturating_sub(self.began);
+        let now = threads::shielded("the clock", || self.shared.clock.monotonic());
+        let took = now
+            .zip(self.began)
+            .map(|(now, began)| now.saturating_sub(began));
         self.shared.sequencer.release(self.jobs, took);
     }
 }
 
 /// Leaves a job to the thread if its caller goes away before he has taken the turn.
-struct Left<'s>(&'s Sequencer);
+struct Untaken<'s>(&'s Sequencer);
 
-impl Drop for Left<'_> {
+impl Drop for Untaken<'_> {
     fn drop(&mut self) {
         self.0.waiting.notify_one();
     }
@@ -275,12 +310,12 @@ impl Shared {
         match self.sequencer.queue(job) {
             Queued::TheThread => {}
             Queued::ItsCaller => {
-                let left = Left(&self.sequencer);
+                let untaken = Untaken(&self.sequencer);
                 // Whoever else on this executor has something to write comes now, and then there is company.
                 LetOthers::default().await;
                 if let Some(jobs) = self.sequencer.only() {
-                    std::mem::forget(left);
-                    Turn::begin(self, jobs).end_or_leave(self);
+                    std::mem::forget(untaken);
+                    Turn::begin(self, jobs).end_or_leave();
                 }
             }
             Queued::Closed(job) => job.settle(Outcome::Failed(LedgerError::Closed)),

@@ -24,9 +24,11 @@ mod turns;
 mod tests;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -218,6 +220,14 @@ impl SqliteStore {
 }
 
 impl Writing {
+    /// Whether another writer would have to be waited for.
+    fn is_busy(&self) -> Result<bool, StoreError> {
+        match self.conn.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Ok(_) | Err(TryLockError::Poisoned(_)) => self.turns.taken(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic leaves at most an open transaction, which the next one to begin rolls back.
         self.conn.lock().unwrap_or_else(PoisonError::into_inner)
@@ -239,6 +249,18 @@ impl Store for SqliteStore {
     }
 
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
+        // Whoever cannot have his thread held up by another writer polls once and sees that it is not ready.
+        if self.writing()?.is_busy()? {
+            let mut seen = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut seen, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
         self.append_now(step)
     }
 

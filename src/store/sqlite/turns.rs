@@ -6,7 +6,7 @@
 use std::fs::File;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::super::error::StoreError;
 
@@ -27,6 +27,20 @@ impl Turns {
         retry_on_intr(|| flock(&self.0, FlockOperation::LockExclusive))
             .map_err(|error| StoreError::unavailable(std::io::Error::from(error)))?;
         Ok(Turn(&self.0))
+    }
+}
+
+impl Turns {
+    /// Whether somebody writes now, in this process or in another.
+    pub(super) fn taken(&self) -> Result<bool, StoreError> {
+        match flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                drop(Turn(&self.0));
+                Ok(false)
+            }
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(StoreError::unavailable(std::io::Error::from(error))),
+        }
     }
 }
 
