@@ -16,7 +16,7 @@ pub enum Notice {
         /// What they are asked about.
         card: Card,
     },
-    /// It still waits.
+    /// It still waits. Nothing in this edition schedules reminders; a host may deliver one.
     Remind {
         /// The same at every delivery.
         id: NoticeId,

@@ -20,7 +20,8 @@ use super::{ChannelName, MessageRef, Notice};
 /// - **Order.** The facts come first and what the agent says comes last, under the label that says so.
 /// - **At least once.** The same notice may be delivered again, with the same id; it must not become a second message
 ///   where the channel can avoid it. `earlier` is the mark of the message that this request has on this channel
-///   already: a reminder refers to it, a settlement rewrites it so that it offers nothing any more.
+///   already: a reminder refers to it, a settlement rewrites it so that it offers nothing any more. Reminders may come; nothing
+///   in this edition schedules them.
 /// - **Durable on `Ok`.** The returned mark is stored. An error means that nothing is known to have been sent.
 /// - `deliver` may be called for several requests at once, may be dropped at any await, and then the notice comes again.
 ///   It should end within a few seconds.

@@ -57,7 +57,7 @@ const LIMITS: Limits = Limits {
 /// | `approve 3fa9c1` | approves what is on the screen |
 /// | `deny`, `deny too many rows` | denies it, with a comment |
 /// | an empty line, end of input, Ctrl-C | denies it |
-/// | `later` | decides nothing: a reminder asks again |
+/// | `later` | decides nothing: it is asked again when the host delivers a [`Notice::Remind`] of it |
 /// | anything else | decides nothing: the prompt comes again |
 ///
 /// A card that does not fit the terminal's [`limits`](Notifier::limits) can only be denied there. Nothing that is written
@@ -65,6 +65,8 @@ const LIMITS: Limits = Limits {
 /// `TERM=dumb` change nothing in that; `TERM=dumb` and a locale without UTF-8 also mean ASCII alone.
 ///
 /// If the terminal goes away, nothing is decided and what waits for it stays open.
+///
+/// Nothing in this edition schedules reminders: a host that wants a request asked again after `later` delivers one itself.
 pub struct Terminal {
     channel: ChannelName,
     queue: mpsc::SyncSender<Notice>,
