@@ -12,6 +12,7 @@ mod options;
 mod people;
 mod place;
 mod played;
+mod prompt;
 mod sample;
 mod scripted;
 mod tables;
@@ -135,8 +136,10 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     // A channel is named before the log is opened, and given its desk after.
     let (countersign, reviewers) = match channel {
         Channel::Terminal(terminal, answers) => {
-            let countersign = opening.with_notifier(Asking(terminal)).await?;
-            let played = Played::new(countersign.desk([DemoSignIn::by(method)])?, players);
+            let terminal = Arc::new(terminal);
+            let countersign = opening.with_notifier(Asking(Arc::clone(&terminal))).await?;
+            let desk = countersign.desk([DemoSignIn::by(method)])?;
+            let played = Played::new(desk, terminal, players);
             answers.serve(Arc::clone(&played));
             (countersign, Reviewers::Played(played))
         }

@@ -1,7 +1,5 @@
 //! Reviewers who are played at the terminal: before each question you say who answers it.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -10,15 +8,16 @@ use countersign::approval::Status;
 use countersign::desk::{Review, ReviewDesk, Voted};
 use countersign::identity::Approver;
 use countersign::notify::{
-    Answer, ChannelName, Choice, DeliveryError, Limits, MessageRef, Notice, Notifier, Responder,
-    Terminal, ToReview,
+    Answer, ChannelName, Choice, DeliveryError, Limits, MessageRef, Notice, NoticeId, Notifier,
+    Responder, Terminal, ToReview,
 };
 
 use crate::people::{Player, sign_in, waits};
+use crate::prompt::Prompt;
 
 /// A terminal that asks, and leaves it to the agent's own lines to say how things went on.
 #[derive(Debug)]
-pub struct Asking(pub Terminal);
+pub struct Asking(pub Arc<Terminal>);
 
 #[async_trait]
 impl Notifier for Asking {
@@ -53,6 +52,8 @@ pub struct Played {
 struct State {
     /// None once nobody is asked any more. The desk keeps the library open, and the library the terminal, and that this.
     desk: Option<ReviewDesk>,
+    /// Where a question is asked again after `later`; None as the desk.
+    terminal: Option<Arc<Terminal>>,
     asked: Option<Asked>,
     /// Who has answered this request.
     answered: Option<(RequestId, Vec<&'static str>)>,
@@ -67,9 +68,10 @@ struct Asked {
 }
 
 impl Played {
-    pub fn new(desk: ReviewDesk, players: &'static [Player]) -> Arc<Self> {
+    pub fn new(desk: ReviewDesk, terminal: Arc<Terminal>, players: &'static [Player]) -> Arc<Self> {
         let state = State {
             desk: Some(desk),
+            terminal: Some(terminal),
             asked: None,
             answered: None,
         };
@@ -79,56 +81,99 @@ impl Played {
         })
     }
 
-    /// Lets go of the desk.
+    /// Lets go of the desk and of the terminal.
     pub fn leave(&self) {
-        self.state().desk = None;
+        let mut state = self.state();
+        state.desk = None;
+        state.terminal = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who shall answer, as typed; an empty line is whoever has not answered yet.
-    fn choose(&self, request: RequestId) -> std::io::Result<Player> {
+    /// The players, those first who have not answered this request yet.
+    fn in_turn(&self, request: RequestId) -> Vec<Player> {
         let answered = match &self.state().answered {
             Some((about, who)) if *about == request => who.clone(),
             _ => Vec::new(),
         };
-        let [first, rest @ ..] = self.players else {
+        let mut players = self.players.to_vec();
+        players.sort_by_key(|player| answered.contains(&player.subject));
+        players
+    }
+
+    fn note(&self, request: RequestId, player: Player) {
+        match &mut self.state().answered {
+            Some((about, who)) if *about == request => who.push(player.subject),
+            answered => *answered = Some((request, vec![player.subject])),
+        }
+    }
+
+    /// Who shall answer, as typed; an empty line is whoever has not answered yet, and the end of input or Ctrl-C is nobody.
+    fn choose(&self, request: RequestId) -> std::io::Result<Option<Player>> {
+        let [first, ..] = *self.in_turn(request) else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
-        if rest.is_empty() {
-            return Ok(*first);
+        if self.players.len() == 1 {
+            return Ok(Some(first));
         }
-        let next = self
-            .players
-            .iter()
-            .find(|player| !answered.contains(&player.subject));
-        let next = *next.unwrap_or(first);
-        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
-        let mut lines = BufReader::new(&terminal);
+        let prompt = Prompt::open()?;
         loop {
             let mut text = String::from("\nWho answers?\n");
             for (number, player) in (1..).zip(self.players) {
                 text.push_str(&format!("  {number}  {player}\n"));
             }
-            text.push_str(&format!("number, or Enter for demo/{}: ", next.subject));
-            (&terminal).write_all(text.as_bytes())?;
-            let mut line = String::new();
-            if lines.read_line(&mut line)? == 0 {
-                (&terminal).write_all(b"\n")?;
-                return Ok(next);
-            }
+            text.push_str(&format!("number, or Enter for demo/{}: ", first.subject));
+            let Some(line) = prompt.ask(&text)? else {
+                return Ok(None);
+            };
             let said = line.trim();
             let said = said.strip_prefix("demo/").unwrap_or(said);
             let chosen = (1..).zip(self.players).find(|(number, player): &(u32, _)| {
                 said == number.to_string() || said == player.subject
             });
             match chosen {
-                Some((_, player)) => return Ok(*player),
-                None if said.is_empty() => return Ok(next),
-                None => (&terminal).write_all(b"there is nobody of that number\n")?,
+                Some((_, player)) => return Ok(Some(*player)),
+                None if said.is_empty() => return Ok(Some(first)),
+                None => prompt.say("there is nobody of that number")?,
             }
+        }
+    }
+
+    /// Denies a request as the first player whose denial counts, and says so.
+    async fn deny(&self, desk: &ReviewDesk, request: RequestId) -> std::io::Result<()> {
+        let prompt = Prompt::open()?;
+        for player in self.in_turn(request) {
+            let Ok(approver) = sign_in(desk, player).await else {
+                continue;
+            };
+            let Ok(review) = desk.open(&approver, request).await else {
+                continue;
+            };
+            match desk.vote(&approver, review.deny()).await {
+                Ok(voted) => {
+                    self.note(request, player);
+                    return prompt.say(&said(player, Choice::Deny, &voted));
+                }
+                Err(refused) => {
+                    prompt.say(&format!("refused, demo/{}: {refused}", player.subject))?;
+                }
+            }
+        }
+        prompt.say("nobody here could deny it")
+    }
+
+    /// Has the question come again if it is put off: nothing else would ask it.
+    async fn ask_again(&self, review: &Review) {
+        let terminal = self.state().terminal.clone();
+        let Ok(id) = NoticeId::new(&format!("again-{}", review.request())) else {
+            return;
+        };
+        let card = review.card().clone();
+        if let Some(terminal) = terminal {
+            // If the terminal is gone, so is the question.
+            let _ = terminal.deliver(&Notice::Remind { id, card }, None).await;
         }
     }
 }
@@ -146,9 +191,13 @@ impl Responder for Played {
         if !waiting {
             return None;
         }
-        let player = self.choose(request).ok()?;
+        let Some(player) = self.choose(request).ok()? else {
+            self.deny(&desk, request).await.ok()?;
+            return None;
+        };
         let approver = sign_in(&desk, player).await.ok()?;
         let review = desk.open(&approver, request).await.ok()?;
+        self.ask_again(&review).await;
         let card = review.card().clone();
         self.state().asked = Some(Asked {
             player,
@@ -193,12 +242,7 @@ impl Responder for Played {
         let voted = desk.vote(&approver, ballot).await;
         let voted =
             voted.map_err(|refused| format!("refused, demo/{}: {refused}", player.subject))?;
-        let request = review.request();
-        let mut state = self.state();
-        match &mut state.answered {
-            Some((about, who)) if *about == request => who.push(player.subject),
-            answered => *answered = Some((request, vec![player.subject])),
-        }
+        self.note(review.request(), player);
         Ok(said(player, answer.choice, &voted))
     }
 }
