@@ -133,6 +133,9 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     let before = store.head().await?.map_or(0, |head| head.size);
     let method = AuthMethod::new(channel.method())?;
     let opening = Countersign::open(Arc::clone(&store), keys, rules, directory);
+    // The host says who acts; an agent never names itself. Each run is a session of its own.
+    let chain = ActorChain::acting(Principal::agent("demo", "assistant")?);
+    let session = SessionId::new(format!("run-{}", SystemClock.now().unix_micros()))?;
     // A channel is named before the log is opened, and given its desk after.
     let (countersign, reviewers) = match channel {
         Channel::Terminal(terminal, answers) => {
@@ -146,23 +149,23 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
         Channel::Script(notifier, notices) => {
             let countersign = opening.with_notifier(notifier).await?;
             let desk = countersign.desk([DemoSignIn::by(method)])?;
+            let gate = countersign.gate(chain.clone(), session.clone())?;
             (
                 countersign,
-                Reviewers::Scripted(Scripted::start(desk, notices, players)),
+                Reviewers::Scripted(Scripted::start(desk, gate, notices, players)),
             )
         }
     };
-
-    // The host says who acts; an agent never names itself. Each run is a session of its own.
-    let chain = ActorChain::acting(Principal::agent("demo", "assistant")?);
-    let session = SessionId::new(format!("run-{}", SystemClock.now().unix_micros()))?;
     let gate = countersign.gate(chain, session)?;
     let left = agent::act(&gate, &place, &tables).await?;
 
-    match reviewers {
-        Reviewers::Played(played) => played.leave(),
-        Reviewers::Scripted(scripted) => scripted.leave(),
-    }
+    let undecided = match reviewers {
+        Reviewers::Played(played) => {
+            played.leave();
+            Vec::new()
+        }
+        Reviewers::Scripted(scripted) => scripted.leave()?,
+    };
     evidence::tell(&store, before)?;
     evidence::follow(&countersign, &store, left.exported.as_ref()).await?;
     drop(gate);
@@ -182,7 +185,13 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
         return Err("the log of this run does not verify".into());
     }
     evidence::tampered(&place.log, &trusted)?;
-    Ok(())
+    match undecided.len() {
+        0 => Ok(()),
+        1 => Err("the script could not decide 1 request, which was withdrawn".into()),
+        more => {
+            Err(format!("the script could not decide {more} requests, which were withdrawn").into())
+        }
+    }
 }
 
 /// Makes sure that a file is an SQLite database that can be read.

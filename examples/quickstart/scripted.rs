@@ -3,8 +3,11 @@
 use std::thread::JoinHandle;
 
 use countersign::action::RequestId;
-use countersign::desk::ReviewDesk;
+use countersign::approval::Status;
+use countersign::desk::{ReviewDesk, Voted};
+use countersign::gate::{ApprovalGate, Gate};
 use countersign::notify::{Choice, Notice, Notices};
+use countersign::policy::Supply;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::executor::block_on;
@@ -16,49 +19,92 @@ use crate::played::said;
 #[derive(Debug)]
 pub struct Scripted {
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<RequestId>>,
 }
 
 impl Scripted {
-    pub fn start(desk: ReviewDesk, mut notices: Notices, players: &'static [Player]) -> Self {
+    /// Begins to answer; what the votes leave open is withdrawn at the gate, where nobody else would end it.
+    pub fn start(
+        desk: ReviewDesk,
+        gate: Gate,
+        mut notices: Notices,
+        players: &'static [Player],
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let mut stopped = stopped.fuse();
         let thread = std::thread::spawn(move || {
             block_on(async {
+                let mut undecided = Vec::new();
                 loop {
                     let notice = futures::select! {
                         notice = notices.next().fuse() => notice,
                         _ = stopped => None,
                     };
                     match notice {
-                        None => return,
+                        None => return undecided,
                         Some(Notice::Ask { card, .. } | Notice::Remind { card, .. }) => {
-                            everybody_votes(&desk, players, card.request()).await;
+                            let request = card.request();
+                            if !everybody_votes(&desk, players, request).await {
+                                undecided.push(request);
+                                withdraw(&desk, &gate, players, request).await;
+                            }
                         }
                         Some(Notice::Settle { .. }) => {}
                     }
                 }
-            });
+            })
         });
         Self { stop, thread }
     }
 
-    /// Lets go of the desk.
-    pub fn leave(self) {
+    /// Lets go of the desk; gives the requests that the script could not decide.
+    pub fn leave(self) -> Result<Vec<RequestId>, &'static str> {
         drop(self.stop);
-        if self.thread.join().is_err() {
-            eprintln!("the script has failed");
-        }
+        self.thread.join().map_err(|_| "the script has failed")
     }
 }
 
-async fn everybody_votes(desk: &ReviewDesk, players: &[Player], request: RequestId) {
+/// Whether a vote has settled the request, or there is nothing left to settle.
+async fn everybody_votes(desk: &ReviewDesk, players: &[Player], request: RequestId) -> bool {
+    let mut settled = false;
     for player in players {
         match vote(desk, *player, request).await {
-            Ok(Some(sentence)) => println!("     {sentence}"),
+            Ok(Some((sentence, voted))) => {
+                println!("     {sentence}");
+                settled |= match voted {
+                    Voted::Recorded { status, .. } | Voted::Unchanged { status } => {
+                        !matches!(status, Status::Pending { .. })
+                    }
+                    Voted::Cancelled { .. } => true,
+                };
+            }
             Ok(None) => {}
             Err(why) => println!("     demo/{} is refused: {why}", player.subject),
         }
+    }
+    settled
+}
+
+/// Says what is missing, and takes the request back.
+async fn withdraw(desk: &ReviewDesk, gate: &Gate, players: &[Player], request: RequestId) {
+    let mut missing = Vec::new();
+    for player in players {
+        if let Ok(approver) = sign_in(desk, *player).await
+            && let Ok(review) = desk.open(&approver, request).await
+        {
+            missing = review.card().progress();
+            break;
+        }
+    }
+    if missing.is_empty() {
+        missing.push("none of them may see it".to_owned());
+    }
+    println!(
+        "     nobody in the script settles it ({}), so it is withdrawn",
+        missing.join("; ")
+    );
+    if let Err(refusal) = gate.withdraw(request).await {
+        println!("     it could not be withdrawn: {refusal}");
     }
 }
 
@@ -66,7 +112,7 @@ async fn vote(
     desk: &ReviewDesk,
     player: Player,
     request: RequestId,
-) -> Result<Option<String>, String> {
+) -> Result<Option<(String, Voted)>, String> {
     let approver = sign_in(desk, player)
         .await
         .map_err(|error| error.to_string())?;
@@ -84,9 +130,16 @@ async fn vote(
         .approve()
         .because("as the script says")
         .map_err(|error| error.to_string())?;
+    let ballot = match review.card().must_supply().ticket {
+        // Nobody shall take it for a ticket that there is.
+        Supply::Required => ballot
+            .ticket("SCRIPTED-0")
+            .map_err(|error| error.to_string())?,
+        Supply::Optional => ballot,
+    };
     let voted = desk
         .vote(&approver, ballot)
         .await
         .map_err(|error| error.to_string())?;
-    Ok(Some(said(player, Choice::Approve, &voted)))
+    Ok(Some((said(player, Choice::Approve, &voted), voted)))
 }
