@@ -13,6 +13,9 @@ use super::tty::{Tty, Typed};
 /// The digits of the digest that an approval repeats, at least.
 const DIGITS: usize = 6;
 
+/// The characters of a wrong digest that are repeated to whoever typed it.
+const MOST_REPEATED: usize = 12;
+
 pub(super) struct Dialogue {
     tty: Tty,
     limits: Limits,
@@ -104,6 +107,9 @@ impl Dialogue {
                         "not all of it fits here, so it cannot be approved here: {offer}"
                     ))?;
                 }
+                (Words::OtherDigest(typed), _) => self.say(&format!(
+                    "nothing was decided: {typed} is not the digest on the screen; {offer}"
+                ))?,
                 (Words::Unclear, _) => self.say(&format!("nothing was decided: {offer}"))?,
             }
         }
@@ -140,6 +146,8 @@ enum Words {
     Approve,
     Deny(Option<String>),
     Later,
+    /// An approval of something else; the beginning of what was typed for the digest.
+    OtherDigest(String),
     Unclear,
 }
 
@@ -152,6 +160,9 @@ fn read(line: &str, digest: ActionDigest) -> Words {
         ("", _) => Words::Empty,
         ("approve", digits) if digits.len() >= DIGITS && digest.to_string().starts_with(digits) => {
             Words::Approve
+        }
+        ("approve", typed) if !digest.to_string().starts_with(typed) => {
+            Words::OtherDigest(typed.chars().take(MOST_REPEATED).collect())
         }
         ("deny", "") => Words::Deny(None),
         ("deny", comment) => Words::Deny(Some(comment.to_owned())),

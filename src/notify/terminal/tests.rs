@@ -438,6 +438,21 @@ fn a_card_that_is_too_long_can_only_be_denied() {
 }
 
 #[test]
+fn a_wrong_digest_is_named_escaped_and_cut() {
+    let mut session = Session::open(120);
+    session.ask(sample());
+    session.prompt();
+    session
+        .screen
+        .keys("approve zz\u{202e}4567890123456\n".as_bytes());
+    session
+        .screen
+        .wait_for("nothing was decided: zz\\u202e456789012 is not the digest on the screen");
+    session.prompt();
+    session.nothing_told();
+}
+
+#[test]
 fn later_decides_nothing_and_the_next_request_is_asked() {
     let mut session = Session::open(80);
     session.ask(sample());
