@@ -29,6 +29,15 @@ impl Place {
             .as_ref()
             .map(|path| path.canonicalize())
             .transpose()?;
+        if let (Some(database), Some(log)) = (&named, &options.log)
+            && log.canonicalize().is_ok_and(|log| log == *database)
+        {
+            return Err(format!(
+                "`{}` is the database itself: name another file for the log",
+                log.display()
+            )
+            .into());
+        }
         let temporary = match (&named, &options.log) {
             (Some(_), Some(_)) => None,
             _ => Some(temporary()?),
@@ -130,6 +139,13 @@ fn folder_of(log: &Path) -> Result<PathBuf, Failed> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    if !folder.exists() {
+        return Err(format!(
+            "the folder `{}` for the log is not there: make it first",
+            folder.display()
+        )
+        .into());
+    }
     let found = folder.canonicalize();
     Ok(found.map_err(|error| format!("`{}` cannot hold the log: {error}", folder.display()))?)
 }
