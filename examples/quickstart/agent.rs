@@ -3,12 +3,12 @@
 use countersign::action::{Action, Operation};
 use countersign::gate::{ApprovalGate, AuthorizedFor, Executed, Filing, Gate, Refusal, RunError};
 use countersign::lineage::Node;
-use countersign::notify::visible;
+use countersign::notify::{quoted, visible};
 
 use crate::effects::{self, Failed, Whose};
 use crate::operations::{Change, DropTable, Export, Read, Update, file, table};
 use crate::place::Place;
-use crate::tables::{Table, most_personal, to_update};
+use crate::tables::{Found, Table, most_personal, to_update};
 
 /// The most rows that are exported.
 const ROWS: u32 = 100_000;
@@ -23,7 +23,8 @@ pub struct Left {
 }
 
 /// Makes one call after the other; what is refused does not happen, and the next call comes.
-pub async fn act(gate: &Gate, place: &Place, tables: &[Table]) -> Result<Left, Failed> {
+pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Failed> {
+    let Found { tables, skipped } = found;
     let database = place.database.to_string();
     let whose = place.whose;
     // Every SQLite file has at least the table of its own tables.
@@ -35,6 +36,9 @@ pub async fn act(gate: &Gate, place: &Place, tables: &[Table]) -> Result<Left, F
     };
     let first = most_personal(tables).unwrap_or(&schema);
     let mut left = Left::default();
+    if tables.is_empty() {
+        println!("\n   (there is no table to look at but SQLite's own, so that is taken)");
+    }
 
     let read = Read {
         database: database.clone(),
@@ -58,7 +62,12 @@ pub async fn act(gate: &Gate, place: &Place, tables: &[Table]) -> Result<Left, F
         at_most: ROWS,
     };
     if first.personal.is_empty() {
-        println!("\n   (no column of any table looks personal, so the next call needs nobody)");
+        let of = match (tables.is_empty(), skipped.is_empty()) {
+            (true, _) => "of it",
+            (false, true) => "of a table that is small enough",
+            (false, false) => "of a table that was looked at and is small enough",
+        };
+        println!("\n   (no column {of} looks personal, so the next call needs nobody)");
     }
     let written = Node::Dataset(file(&export.file).reference());
     let done = call(
@@ -147,7 +156,7 @@ where
     let on: Vec<String> = action
         .resources()
         .iter()
-        .map(|one| visible(one.id()))
+        .map(|one| named(one.id()))
         .collect();
     println!("\n{number}  {} on {}", action.name(), on.join(", "));
     let permit = match gate.request(action).await {
@@ -186,6 +195,14 @@ where
             Ok(None)
         }
         Err(other) => Err(other.to_string().into()),
+    }
+}
+
+/// A name as it is, or in quotation marks where something in it has to be escaped.
+pub fn named(name: &str) -> String {
+    match visible(name) {
+        plain if plain == name => plain,
+        _ => quoted(name),
     }
 }
 

@@ -36,7 +36,19 @@ pub fn read(operation: &Read) -> Result<String, Failed> {
         .query_map([], |_| Ok(()))?
         .collect::<Result<Vec<()>, _>>()?
         .len();
-    Ok(format!("read {rows} rows with {columns} columns"))
+    Ok(format!(
+        "read {} with {}",
+        counted(rows, "row"),
+        counted(columns, "column")
+    ))
+}
+
+/// So many of these.
+fn counted(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
+    }
 }
 
 /// Writes the CSV; what is half written is taken away again.
@@ -53,7 +65,11 @@ pub fn export(operation: &Export) -> Result<String, Failed> {
         .and_then(|rows| out.flush().map(|()| rows).map_err(Failed::from))
         .and_then(|rows| file.sync_all().map(|()| rows).map_err(Failed::from));
     match written {
-        Ok(rows) => Ok(format!("wrote {rows} rows to {}", operation.file)),
+        Ok(rows) => Ok(format!(
+            "wrote {} to {}",
+            counted(rows, "row"),
+            operation.file
+        )),
         Err(error) => {
             std::fs::remove_file(path)?;
             Err(error)

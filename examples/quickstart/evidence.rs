@@ -10,6 +10,7 @@ use countersign::notify::visible;
 use countersign::store::SqliteStore;
 use rusqlite::Connection;
 
+use crate::agent::named;
 use crate::effects::Failed;
 
 /// Tells the log from `from` on, one line for each record.
@@ -40,7 +41,7 @@ pub async fn follow(
         println!("no file was written, so there is nothing to follow");
         return Ok(());
     };
-    println!("{} {}", file.namespace(), visible(file.name()));
+    println!("{} {}", file.namespace(), named(file.name()));
     let about = Node::Dataset(file.clone());
     let upstream = countersign
         .lineage(Question::Upstream(about.clone()), Limits::default())
@@ -50,7 +51,7 @@ pub async fn follow(
             println!(
                 "  made from      {} {}",
                 source.namespace(),
-                visible(source.name())
+                named(source.name())
             );
         }
     }
@@ -121,8 +122,14 @@ pub fn tampered(log: &Path, keys: &TrustedKeys) -> Result<(), Failed> {
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let middle = statement.len() / 2;
-    if let Some(byte) = statement.get_mut(middle) {
+    // The seconds of its time, so that it is as well formed as before.
+    let time = br#""ts":"2000-01-01T00:00:0"#.len() - 1;
+    let changed = statement
+        .windows(6)
+        .rposition(|bytes| bytes == br#""ts":""#)
+        .map(|begin| begin + time)
+        .ok_or("the record does not say when it was written")?;
+    if let Some(byte) = statement.get_mut(changed) {
         *byte ^= 1;
     }
     connection.execute(
@@ -131,7 +138,7 @@ pub fn tampered(log: &Path, keys: &TrustedKeys) -> Result<(), Failed> {
     )?;
     drop(connection);
     let report = verify(&SqliteStore::open_read_only(&copy)?, keys, None)?;
-    println!("byte {middle} of record {seq} was changed");
+    println!("byte {changed} of record {seq} was changed: it says another second now");
     println!("verdict      {}", report.verdict);
     match report.verdict {
         Verdict::Broken(broken) if i64::try_from(broken.seq.get()).ok() == Some(seq) => Ok(()),

@@ -33,10 +33,13 @@ use futures::executor::block_on;
 
 use effects::{Failed, Whose};
 use options::{Options, Reviewer, USAGE};
-use people::{DAN, DemoSignIn, OLGA, Player, RITA};
+use people::{DAN, DemoSignIn, OLGA, Player, RITA, tell_open};
 use place::Place;
 use played::{Asking, Played};
 use scripted::Scripted;
+
+/// The most tables that are named of those that were not looked at.
+const SKIPPED: usize = 8;
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args_os().skip(1)) {
@@ -124,8 +127,8 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     let rules = RuleSet::from_path(Place::rules(options))?;
     let place = Place::of(options)?;
     let directory = StaticDirectory::from_path(&place.people)?;
-    let tables = tables::list(place.database.as_ref())?;
-    introduce(&place, players, channel.method());
+    let found = tables::list(place.database.as_ref())?;
+    introduce(&place, &found.skipped, players, channel.method());
 
     let keys = place.keys()?;
     let trusted = keys.trusted();
@@ -142,6 +145,7 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
             let terminal = Arc::new(terminal);
             let countersign = opening.with_notifier(Asking(Arc::clone(&terminal))).await?;
             let desk = countersign.desk([DemoSignIn::by(method)])?;
+            tell_open(&desk, players).await?;
             let played = Played::new(desk, terminal, players);
             answers.serve(Arc::clone(&played));
             (countersign, Reviewers::Played(played))
@@ -149,6 +153,7 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
         Channel::Script(notifier, notices) => {
             let countersign = opening.with_notifier(notifier).await?;
             let desk = countersign.desk([DemoSignIn::by(method)])?;
+            tell_open(&desk, players).await?;
             let gate = countersign.gate(chain.clone(), session.clone())?;
             (
                 countersign,
@@ -157,7 +162,7 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
         }
     };
     let gate = countersign.gate(chain, session)?;
-    let left = agent::act(&gate, &place, &tables).await?;
+    let left = agent::act(&gate, &place, &found).await?;
 
     let undecided = match reviewers {
         Reviewers::Played(played) => {
@@ -171,13 +176,25 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     drop(gate);
     countersign.close().await;
 
-    println!("\n== The log, verified with its keys and the checkpoint of the last receipt");
     let report = evidence::verify(&store, &trusted, left.checkpoint.as_deref())?;
-    print!("{report}");
-    println!(
-        "(The checkpoint was kept outside of the log's file, as an auditor or a witness would. Whoever holds the keys could still \
-         cut off and write anew what came after it.)"
-    );
+    match left.checkpoint {
+        Some(_) => {
+            println!("\n== The log, verified with its keys and the checkpoint of the last receipt");
+            print!("{report}");
+            println!(
+                "(The checkpoint was kept outside of the log's file, as an auditor or a witness would. Whoever holds the keys \
+                 could still cut off and write anew what came after it.)"
+            );
+        }
+        None => {
+            println!("\n== The log, verified with its keys, without a checkpoint from outside");
+            print!("{report}");
+            println!(
+                "(Nothing ran, so there is no receipt whose checkpoint could be kept outside of the log's file. Whoever holds the \
+                 keys could write all of it anew.)"
+            );
+        }
+    }
     if !matches!(
         report.verdict,
         Verdict::IntactAnchored { .. } | Verdict::IntactUnanchored { .. }
@@ -206,12 +223,18 @@ fn look_at(path: &Path) -> Result<(), String> {
 }
 
 /// Says what is about to happen.
-fn introduce(place: &Place, players: &[Player], method: &str) {
+fn introduce(place: &Place, skipped: &[(String, &str)], players: &[Player], method: &str) {
     let whose = match place.whose {
         Whose::Ours => "a sample, made for this run",
         Whose::Yours => "yours: only read, but for one update that changes no value",
     };
     println!("database   {} ({whose})", place.database);
+    for (name, why) in skipped.iter().take(SKIPPED) {
+        println!("           not looked at: {} ({why})", agent::named(name));
+    }
+    if let more @ 1.. = skipped.len().saturating_sub(SKIPPED) {
+        println!("           not looked at: {more} more");
+    }
     println!("rules      {}", place.rules.display());
     println!("people     {}", place.people.display());
     for player in players {

@@ -1,11 +1,12 @@
 //! Who reviews in the quickstart, and the sign-in that believes them. A real host checks a token here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign::action::{PrincipalId, PrincipalKind, RequestId};
 use countersign::clock::{Clock, SystemClock};
-use countersign::desk::{DeskError, Filter, Page, ReviewDesk};
+use countersign::desk::{DeskError, Filter, Listed, Page, ReviewDesk};
 use countersign::identity::{
     AdapterName, Approver, AuthMethod, Authenticator, NotProven, Presented, Proven,
 };
@@ -78,25 +79,51 @@ pub async fn sign_in(desk: &ReviewDesk, player: Player) -> Result<Approver, NotP
         .await
 }
 
+/// What still waits for somebody, as far as this person may see.
+pub async fn pending(desk: &ReviewDesk, by: &Approver) -> Result<Vec<Listed>, DeskError> {
+    let (mut page, mut pending) = (Page::default(), Vec::new());
+    loop {
+        let listing = desk.pending(by, &Filter::default(), page).await?;
+        pending.extend(listing.requests);
+        match listing.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(pending),
+        }
+    }
+}
+
 /// Whether a request still waits for somebody, as far as this person may see.
 pub async fn waits(
     desk: &ReviewDesk,
     by: &Approver,
     request: RequestId,
 ) -> Result<bool, DeskError> {
-    let mut page = Page::default();
-    loop {
-        let listing = desk.pending(by, &Filter::default(), page).await?;
-        if listing
-            .requests
-            .iter()
-            .any(|listed| listed.request == request)
-        {
-            return Ok(true);
-        }
-        match listing.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(false),
+    let pending = pending(desk, by).await?;
+    Ok(pending.iter().any(|listed| listed.request == request))
+}
+
+/// Says which requests of earlier runs still wait, in a log that was there before.
+pub async fn tell_open(
+    desk: &ReviewDesk,
+    players: &[Player],
+) -> Result<(), crate::effects::Failed> {
+    let mut open = BTreeMap::new();
+    for player in players {
+        let approver = sign_in(desk, *player).await?;
+        for listed in pending(desk, &approver).await? {
+            open.insert(listed.request, listed);
         }
     }
+    match open.len() {
+        0 => return Ok(()),
+        1 => println!("\n1 request of an earlier run is still open:"),
+        more => println!("\n{more} requests of earlier runs are still open:"),
+    }
+    for listed in open.values() {
+        println!(
+            "   {}, as request {}, until {}",
+            listed.action, listed.request, listed.expires
+        );
+    }
+    Ok(())
 }

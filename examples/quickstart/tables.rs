@@ -111,22 +111,40 @@ pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// What was found in a database.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub tables: Vec<Table>,
+    /// What was not looked at, and why.
+    pub skipped: Vec<(String, &'static str)>,
+}
+
 /// The tables that can be shown by name; also says whether the file is a database at all.
-pub fn list(path: &Path) -> rusqlite::Result<Vec<Table>> {
+pub fn list(path: &Path) -> rusqlite::Result<Found> {
     let connection = open_to_read(path)?;
     let mut select = connection.prepare(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+        "SELECT name, type FROM pragma_table_list WHERE schema = 'main' \
          AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
-    let names: Vec<String> = select
-        .query_map([], |row| row.get(0))?
+    let named: Vec<(String, String)> = select
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let plain = |name: &String| name.len() <= 128 && !name.chars().any(char::is_control);
-    names
-        .into_iter()
-        .filter(plain)
-        .map(|name| look(&connection, name))
-        .collect()
+    let mut found = Found::default();
+    for (name, kind) in named {
+        let why = match kind.as_str() {
+            "virtual" => Some("a virtual table"),
+            "shadow" => Some("part of a virtual table"),
+            "view" => Some("a view"),
+            _ if name.len() > 128 => Some("its name is longer than 128 bytes"),
+            _ if name.chars().any(char::is_control) => Some("control characters in its name"),
+            _ => None,
+        };
+        match why {
+            Some(why) => found.skipped.push((name, why)),
+            None => found.tables.push(look(&connection, name)?),
+        }
+    }
+    Ok(found)
 }
 
 fn look(connection: &Connection, name: String) -> rusqlite::Result<Table> {
