@@ -37,7 +37,7 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
     let first = most_personal(tables).unwrap_or(&schema);
     let mut left = Left::default();
     if tables.is_empty() {
-        println!("\n   (there is no table to look at but SQLite's own, so that is taken)");
+        say!("\n   (there is no table to look at but SQLite's own, so that is taken)");
     }
 
     let read = Read {
@@ -67,7 +67,7 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
             (false, true) => "of a table that is small enough",
             (false, false) => "of a table that was looked at and is small enough",
         };
-        println!("\n   (no column {of} looks personal, so the next call needs nobody)");
+        say!("\n   (no column {of} looks personal, so the next call needs nobody)");
     }
     let written = Node::Dataset(file(&export.file).reference());
     let done = call(
@@ -88,7 +88,7 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
     }
 
     match to_update(tables, first) {
-        None => println!(
+        None => say!(
             "\n3  (no table of at most {ROWS} rows has more than one: there is no mass update to ask for)"
         ),
         Some(target) => {
@@ -105,7 +105,7 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
                 rows: target.rows.unwrap_or(0),
             };
             if whose == Whose::Yours {
-                println!(
+                say!(
                     "\n   (the file is yours, so the next call writes each row with the value that it has)"
                 );
             }
@@ -158,14 +158,14 @@ where
         .iter()
         .map(|one| named(one.id()))
         .collect();
-    println!("\n{number}  {} on {}", action.name(), on.join(", "));
+    say!("\n{number}  {} on {}", action.name(), on.join(", "));
     let permit = match gate.request(action).await {
         Ok(Filing::Permitted(permit)) => {
-            println!("   policy allows it");
+            say!("   policy allows it");
             Ok(permit)
         }
         Ok(Filing::Waiting(request)) => {
-            println!("   waits for people, as request {request}");
+            say!("   waits for people, as request {request}");
             gate.resume(request).await
         }
         Err(refusal) => Err(refusal),
@@ -180,7 +180,7 @@ where
                 Ok(receipt) => format!("record {} is its receipt", receipt.seq()),
                 Err(error) => error.to_string(),
             };
-            println!("   {}; {receipt}", visible(done.value()));
+            say!("   {}; {receipt}", visible(done.value()));
             Ok(Some(done))
         }
         Err(RunError::Refused(refusal)) => {
@@ -188,7 +188,7 @@ where
             Ok(None)
         }
         Err(RunError::Effect { error, .. }) => {
-            println!(
+            say!(
                 "   it failed, and the record says so: {}",
                 visible(&error.to_string())
             );
@@ -215,16 +215,16 @@ fn tell(refusal: &Refusal) {
                 rules.push("default");
             }
             let reason = denial.reason.as_deref().unwrap_or("no rule allows it");
-            println!(
+            say!(
                 "   {refusal} (rule {}): {}",
                 rules.join(", "),
                 visible(reason)
             );
         }
         refused => match refused.comment() {
-            Some(comment) => println!("   {refused}: \"{}\"", visible(comment.into_inner())),
-            None => println!("   {refused}"),
+            Some(comment) => say!("   {refused}: \"{}\"", visible(comment.into_inner())),
+            None => say!("   {refused}"),
         },
     }
-    println!("   its model is told: {}", refusal.for_model());
+    say!("   its model is told: {}", refusal.for_model());
 }

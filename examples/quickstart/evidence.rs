@@ -15,7 +15,7 @@ use crate::effects::Failed;
 
 /// Tells the log from `from` on, one line for each record.
 pub fn tell(store: &SqliteStore, from: u64) -> Result<(), Failed> {
-    println!("\n== Timeline");
+    say!("\n== Timeline");
     let mut reader = store.log_reader()?;
     let filter = Filter {
         records: from..u64::MAX,
@@ -25,7 +25,7 @@ pub fn tell(store: &SqliteStore, from: u64) -> Result<(), Failed> {
         let entry = entry?;
         let time = entry.ts.map(|ts| ts.to_string()).unwrap_or_default();
         let time = time.get(11..19).unwrap_or("        ").to_owned();
-        println!("{:>4}  {time}  {}", entry.seq.get(), entry.text);
+        say!("{:>4}  {time}  {}", entry.seq.get(), entry.text);
     }
     Ok(())
 }
@@ -36,19 +36,19 @@ pub async fn follow(
     store: &SqliteStore,
     exported: Option<&Node>,
 ) -> Result<(), Failed> {
-    println!("\n== Lineage of the export");
+    say!("\n== Lineage of the export");
     let Some(Node::Dataset(file)) = exported else {
-        println!("no file was written, so there is nothing to follow");
+        say!("no file was written, so there is nothing to follow");
         return Ok(());
     };
-    println!("{} {}", file.namespace(), named(file.name()));
+    say!("{} {}", file.namespace(), named(file.name()));
     let about = Node::Dataset(file.clone());
     let upstream = countersign
         .lineage(Question::Upstream(about.clone()), Limits::default())
         .await?;
     for node in upstream.nodes.iter().filter(|node| **node != about) {
         if let Node::Dataset(source) = node {
-            println!(
+            say!(
                 "  made from      {} {}",
                 source.namespace(),
                 named(source.name())
@@ -59,11 +59,11 @@ pub async fn follow(
         .lineage(Question::Authorisation(about), Limits::default())
         .await?;
     for authorisation in answer.authorisations() {
-        println!("  on request     {}", authorisation.request);
+        say!("  on request     {}", authorisation.request);
         for who in &authorisation.asked_by {
             match who {
-                Node::Agent(id) => println!("  asked for by   agent {id}"),
-                other => println!("  asked for by   {}", other.to_text()),
+                Node::Agent(id) => say!("  asked for by   agent {id}"),
+                other => say!("  asked for by   {}", other.to_text()),
             }
         }
         for (vote, _) in &authorisation.votes {
@@ -73,14 +73,14 @@ pub async fn follow(
                 ..Filter::default()
             };
             for entry in timeline(&mut reader, filter, &visible) {
-                println!("  authorised by  record {vote}: {}", entry?.text);
+                say!("  authorised by  record {vote}: {}", entry?.text);
             }
         }
         if authorisation.votes.is_empty() {
-            println!("  authorised by  policy alone");
+            say!("  authorised by  policy alone");
         }
         for policy in &authorisation.policies {
-            println!(
+            say!(
                 "  under          {} {}",
                 policy.engine(),
                 policy.digest().to_hex()
@@ -108,7 +108,7 @@ pub fn verify(
 
 /// Copies the log, changes one byte of a record in the copy, and verifies that.
 pub fn tampered(log: &Path, keys: &TrustedKeys) -> Result<(), Failed> {
-    println!("\n== A copy of the log with one byte changed");
+    say!("\n== A copy of the log with one byte changed");
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("copy.sqlite");
     let name = copy
@@ -138,8 +138,8 @@ pub fn tampered(log: &Path, keys: &TrustedKeys) -> Result<(), Failed> {
     )?;
     drop(connection);
     let report = verify(&SqliteStore::open_read_only(&copy)?, keys, None)?;
-    println!("byte {changed} of record {seq} was changed: it says another second now");
-    println!("verdict      {}", report.verdict);
+    say!("byte {changed} of record {seq} was changed: it says another second now");
+    say!("verdict      {}", report.verdict);
     match report.verdict {
         Verdict::Broken(broken) if i64::try_from(broken.seq.get()).ok() == Some(seq) => Ok(()),
         _ => Err("the verifier did not find the changed byte".into()),

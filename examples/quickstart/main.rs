@@ -4,6 +4,9 @@
 //! of yours, which is only read, but for one update that writes every row with the value that it has. The rules stand beside this
 //! file in `rules.toml`, the people in `people.toml`.
 
+#[macro_use]
+mod say;
+
 mod agent;
 mod effects;
 mod evidence;
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
         }
     };
     if options.help {
-        println!("{USAGE}");
+        say!("{USAGE}");
         return ExitCode::SUCCESS;
     }
     // Before anything is made: without a person at a terminal nobody could answer.
@@ -179,17 +182,17 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     let report = evidence::verify(&store, &trusted, left.checkpoint.as_deref())?;
     match left.checkpoint {
         Some(_) => {
-            println!("\n== The log, verified with its keys and the checkpoint of the last receipt");
-            print!("{report}");
-            println!(
+            say!("\n== The log, verified with its keys and the checkpoint of the last receipt");
+            say::write(format_args!("{report}"));
+            say!(
                 "(The checkpoint was kept outside of the log's file, as an auditor or a witness would. Whoever holds the keys \
                  could still cut off and write anew what came after it.)"
             );
         }
         None => {
-            println!("\n== The log, verified with its keys, without a checkpoint from outside");
-            print!("{report}");
-            println!(
+            say!("\n== The log, verified with its keys, without a checkpoint from outside");
+            say::write(format_args!("{report}"));
+            say!(
                 "(Nothing ran, so there is no receipt whose checkpoint could be kept outside of the log's file. Whoever holds the \
                  keys could write all of it anew.)"
             );
@@ -228,24 +231,24 @@ fn introduce(place: &Place, skipped: &[(String, &str)], players: &[Player], meth
         Whose::Ours => "a sample, made for this run",
         Whose::Yours => "yours: only read, but for one update that changes no value",
     };
-    println!("database   {} ({whose})", place.database);
+    say!("database   {} ({whose})", place.database);
     for (name, why) in skipped.iter().take(SKIPPED) {
-        println!("           not looked at: {} ({why})", agent::named(name));
+        say!("           not looked at: {} ({why})", agent::named(name));
     }
     if let more @ 1.. = skipped.len().saturating_sub(SKIPPED) {
-        println!("           not looked at: {more} more");
+        say!("           not looked at: {more} more");
     }
-    println!("rules      {}", place.rules.display());
-    println!("people     {}", place.people.display());
+    say!("rules      {}", place.rules.display());
+    say!("people     {}", place.people.display());
     for player in players {
-        println!("           {player}");
+        say!("           {player}");
     }
-    println!("log        {}", place.log.display());
-    println!(
+    say!("log        {}", place.log.display());
+    say!(
         "proof      {method}: whoever says to be somebody is believed, and every record of a vote says so"
     );
     if method == "asserted-demo" {
-        println!(
+        say!(
             "\nYou play the reviewers: approve, deny, or choose who may not. Ctrl-C at a question denies it."
         );
     }

@@ -116,13 +116,15 @@ pub async fn tell_open(
     }
     match open.len() {
         0 => return Ok(()),
-        1 => println!("\n1 request of an earlier run is still open:"),
-        more => println!("\n{more} requests of earlier runs are still open:"),
+        1 => say!("\n1 request of an earlier run is still open:"),
+        more => say!("\n{more} requests of earlier runs are still open:"),
     }
     for listed in open.values() {
-        println!(
+        say!(
             "   {}, as request {}, until {}",
-            listed.action, listed.request, listed.expires
+            listed.action,
+            listed.request,
+            listed.expires
         );
     }
     Ok(())

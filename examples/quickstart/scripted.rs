@@ -70,7 +70,7 @@ async fn everybody_votes(desk: &ReviewDesk, players: &[Player], request: Request
     for player in players {
         match vote(desk, *player, request).await {
             Ok(Some((sentence, voted))) => {
-                println!("     {sentence}");
+                say!("     {sentence}");
                 settled |= match voted {
                     Voted::Recorded { status, .. } | Voted::Unchanged { status } => {
                         !matches!(status, Status::Pending { .. })
@@ -79,7 +79,7 @@ async fn everybody_votes(desk: &ReviewDesk, players: &[Player], request: Request
                 };
             }
             Ok(None) => {}
-            Err(why) => println!("     demo/{} is refused: {why}", player.subject),
+            Err(why) => say!("     demo/{} is refused: {why}", player.subject),
         }
     }
     settled
@@ -99,12 +99,12 @@ async fn withdraw(desk: &ReviewDesk, gate: &Gate, players: &[Player], request: R
     if missing.is_empty() {
         missing.push("none of them may see it".to_owned());
     }
-    println!(
+    say!(
         "     nobody in the script settles it ({}), so it is withdrawn",
         missing.join("; ")
     );
     if let Err(refusal) = gate.withdraw(request).await {
-        println!("     it could not be withdrawn: {refusal}");
+        say!("     it could not be withdrawn: {refusal}");
     }
 }
 
