@@ -17,6 +17,10 @@ use super::{Ballot, DeskError, ReviewDesk, VoteRefused};
 /// How often a vote starts over because another vote came between.
 const ROUNDS: usize = 10_000;
 
+/// What stands for the reason that a cancellation needs, where somebody denied without a word; the parentheses say that these
+/// are not their words.
+const NO_REASON: &str = "(no reason given)";
+
 /// What became of a vote.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -148,7 +152,7 @@ impl ReviewDesk {
                     ballot
                         .comment
                         .clone()
-                        .unwrap_or_else(|| "denied by a person with an interest in it".to_owned()),
+                        .unwrap_or_else(|| NO_REASON.to_owned()),
                 ),
             }))));
         }
