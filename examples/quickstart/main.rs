@@ -251,5 +251,8 @@ fn introduce(place: &Place, skipped: &[(String, &str)], players: &[Player], meth
         say!(
             "\nYou play the reviewers: approve, deny, or choose who may not. Ctrl-C at a question denies it."
         );
+        say!(
+            "A denial by demo/olga, who controls the agent and so has an interest in it, calls the request off instead."
+        );
     }
 }
