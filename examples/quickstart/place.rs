@@ -38,14 +38,15 @@ impl Place {
             )
             .into());
         }
+        let kept = options.log.as_deref().map(folder_of).transpose()?;
         let temporary = match (&named, &options.log) {
             (Some(_), Some(_)) => None,
             _ => Some(temporary()?),
         };
-        let (log, folder) = match (&options.log, &temporary) {
-            (Some(log), _) => (log.clone(), folder_of(log)?),
-            (None, Some(folder)) => (folder.join("log.sqlite"), folder.clone()),
-            (None, None) => return Err("there is no place for the log".into()),
+        let (log, folder) = match (&options.log, kept, &temporary) {
+            (Some(log), Some(folder), _) => (log.clone(), folder),
+            (_, _, Some(folder)) => (folder.join("log.sqlite"), folder.clone()),
+            (_, _, None) => return Err("there is no place for the log".into()),
         };
         let (database, whose) = match (named, temporary) {
             (Some(path), _) => (path, Whose::Yours),
