@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use common::{PEOPLE, RULES, World, bot, pay, refused, wire};
-use countersign::action::{ActorChain, PersonId, Principal, PrincipalId, RequestId};
+use countersign::action::{ActorChain, Disclosure, PersonId, Principal, PrincipalId, RequestId};
 use countersign::approval::Status;
+use countersign::canonical::Json;
 use countersign::clock::ManualClock;
 use countersign::desk::{VoteRefused, Voted};
 use countersign::gate::{ApprovalGate, Cause, Executed, Filing, Refusal, RunError, Standing};
@@ -317,6 +318,17 @@ fn policy_26_taking_back_is_no_vote() {
         refused(block_on(gate.resume(request))),
         Refusal::Cancelled
     ));
+    // Who gave no reason is not quoted with one.
+    let cancelled = records::of_kind(&*store, "cancelled").pop().unwrap();
+    let reason = Json::from("(no reason given)");
+    assert!(
+        records::disclosed(&*store, cancelled.seq)
+            .iter()
+            .any(|text| {
+                let disclosure = Disclosure::parse(text.trim_matches('"')).unwrap();
+                disclosure.open().unwrap().value == reason
+            })
+    );
 }
 
 #[test]
