@@ -17,19 +17,22 @@ use super::{Authorized, Cause, Executed, Permit, Refusal, RunError};
 ///
 /// - Every method acts for the actor, tenant and session that the gate was made for; an id is no capability, and another
 ///   actor's request is [`Refusal::NotFound`].
-/// - A method that ends in a [`Permit`] has made the decision durable first. Nothing else lets an effect run.
+/// - [`guard`](Self::guard), [`guard_to_run`](Self::guard_to_run), [`request`](Self::request) and [`resume`](Self::resume) all
+///   give permits; each has made the decision durable first. Nothing else lets an effect run.
 /// - Dropping a future stops the wait, never the request: it stays open and can be resumed.
 /// - Not being able to decide is a refusal.
 ///
 /// # Implementing
 ///
 /// Only [`Gate`](super::Gate) makes a [`Permit`]. A wrapper passes calls on, or refuses with [`Refusal::Withheld`]; it can make
-/// things stricter and never laxer:
+/// things stricter and never laxer. What withholds must do so in each method that gives permits, or an agent takes the way
+/// that was left open; `guard_to_run` calls `guard` unless it is written out too:
 ///
 /// ```
 /// use async_trait::async_trait;
 /// use countersign::action::{Action, RequestId};
 /// use countersign::gate::{ApprovalGate, Cause, Filing, OpenRequest, Permit, Refusal};
+/// # use countersign::{ActorChain, Countersign, Keys, MemoryStore, Principal, RuleSet, StaticDirectory};
 ///
 /// /// Lets nothing through after hours.
 /// #[derive(Debug)]
@@ -38,20 +41,31 @@ use super::{Authorized, Cause, Executed, Permit, Refusal, RunError};
 ///     open: bool,
 /// }
 ///
+/// impl<G> OfficeHours<G> {
+///     fn inner_if_open(&self) -> Result<&G, Refusal> {
+///         if self.open {
+///             Ok(&self.inner)
+///         } else {
+///             Err(Refusal::Withheld(Cause::Wrapper("the office is closed")))
+///         }
+///     }
+/// }
+///
 /// #[async_trait]
 /// impl<G: ApprovalGate> ApprovalGate for OfficeHours<G> {
 ///     async fn guard(&self, action: Action) -> Result<Permit, Refusal> {
-///         if !self.open {
-///             return Err(Refusal::Withheld(Cause::Wrapper("the office is closed")));
-///         }
-///         self.inner.guard(action).await
+///         self.inner_if_open()?.guard(action).await
+///     }
+///     async fn guard_to_run(&self, action: Action) -> Result<Permit, Refusal> {
+///         self.inner_if_open()?.guard_to_run(action).await
 ///     }
 ///     async fn request(&self, action: Action) -> Result<Filing, Refusal> {
-///         self.inner.request(action).await
+///         self.inner_if_open()?.request(action).await
 ///     }
 ///     async fn resume(&self, request: RequestId) -> Result<Permit, Refusal> {
-///         self.inner.resume(request).await
+///         self.inner_if_open()?.resume(request).await
 ///     }
+///     // These two give no permit, so they may pass.
 ///     async fn withdraw(&self, request: RequestId) -> Result<(), Refusal> {
 ///         self.inner.withdraw(request).await
 ///     }
@@ -59,6 +73,24 @@ use super::{Authorized, Cause, Executed, Permit, Refusal, RunError};
 ///         self.inner.open_requests().await
 ///     }
 /// }
+/// # futures::executor::block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let keys = Keys::create(folder.path().join("keys"))?;
+/// # let rules = RuleSet::from_toml("version = 1\n[[rules]]\nid = \"r\"\neffect = \"allow\"\nwhen = { action = \"mail.send\" }")?;
+/// # let directory = StaticDirectory::builder().build()?;
+/// # let countersign = Countersign::open(MemoryStore::new(), keys, rules, directory).await?;
+/// # let chain = ActorChain::acting(Principal::agent("acme", "bot")?);
+/// # let inner = countersign.gate(chain, countersign::action::SessionId::new("s")?)?;
+/// # let action = || Action::named("mail.send").build();
+/// # let Filing::Permitted(permit) = inner.request(action()?).await? else { panic!("it is allowed") };
+/// # let request = permit.request();
+///
+/// let closed = OfficeHours { inner, open: false };
+/// assert!(matches!(closed.guard(action()?).await, Err(Refusal::Withheld(_))));
+/// assert!(matches!(closed.guard_to_run(action()?).await, Err(Refusal::Withheld(_))));
+/// assert!(matches!(closed.request(action()?).await, Err(Refusal::Withheld(_))));
+/// assert!(matches!(closed.resume(request).await, Err(Refusal::Withheld(_))));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 #[async_trait]
 pub trait ApprovalGate: Debug + Send + Sync + 'static {
