@@ -89,12 +89,30 @@ impl Keys {
 
     /// Reads the keys of a directory; the roles are those whose files are there.
     ///
+    /// ```
+    /// use countersign::Keys;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let directory = folder.path().join("audit.keys");
+    /// let hint = Keys::open(&directory).unwrap_err().to_string();
+    /// assert!(hint.ends_with("is missing, so it holds no key: make some with `Keys::create`"));
+    ///
+    /// Keys::create(&directory)?; // once
+    /// Keys::open(&directory)?; // at every later start
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`KeysError::Mode`] if others could read a key or replace one, [`KeysError::Malformed`] for a damaged file,
-    /// [`KeysError::None`] if there is no key at all.
+    /// [`KeysError::None`] if there is no key at all, [`KeysError::Missing`] if there is no directory either.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, KeysError> {
         let directory = directory.as_ref();
-        check_directory(directory)?;
+        check_directory(directory).map_err(|error| match error {
+            KeysError::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                KeysError::Missing { path }
+            }
+            other => other,
+        })?;
         let mut signers: BTreeMap<Role, Arc<dyn Signer>> = BTreeMap::new();
         for role in ALL {
             let path = file_of(directory, role);
@@ -259,6 +277,12 @@ pub enum KeysError {
     /// The directory holds no key.
     #[error("`{}` holds no key: make some with `Keys::create`", path.display())]
     None {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is no such directory.
+    #[error("`{}` is missing, so it holds no key: make some with `Keys::create`", path.display())]
+    Missing {
         /// The directory.
         path: PathBuf,
     },
