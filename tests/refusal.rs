@@ -121,7 +121,11 @@ fn hitl_r14_a_refused_effect_is_never_called() {
     };
     // By policy, which denies, or has no rule.
     let named = |name| Action::named(name).build().unwrap();
-    assert!(matches!(run(named("db.drop")), Refusal::Denied(_)));
+    let denied = run(named("db.drop"));
+    assert!(matches!(denied, Refusal::Denied(_)));
+    // The operator is told which rule; the model is not.
+    assert_eq!(denied.to_string(), "policy denies the action: rule `drop`");
+    assert!(!denied.for_model().contains("drop"));
     assert!(matches!(run(named("mail.send")), Refusal::Denied(_)));
     // By people and by the host, before it had a permit, and with the permit in hand.
     type End<'a> = &'a dyn Fn(RequestId);

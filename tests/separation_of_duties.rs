@@ -150,6 +150,9 @@ fn policy_05_an_unknown_controller_makes_it_unsatisfiable() {
         matches!(&refusal, Refusal::Unsatisfiable(missing) if missing.lacking.is_empty()),
         "{refusal:?}"
     );
+    let told = refusal.to_string();
+    assert!(told.contains("name the agent"), "{told}");
+    assert!(told.contains("`controllers = []`"), "{told}");
     assert_eq!(
         refusal.for_model(),
         "Nobody could approve this action. The action did not run."

@@ -13,8 +13,9 @@ use crate::policy::RuleId;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Policy denies the action.
-    #[error("policy denies the action")]
+    /// Policy denies the action. The message names the rules, as an operator needs them; a model is told
+    /// [`for_model`](Self::for_model) alone.
+    #[error("policy denies the action{0}")]
     Denied(Box<PolicyDenial>),
     /// A person who may decide said no.
     #[error("a reviewer rejected the action")]
@@ -65,6 +66,17 @@ pub struct PolicyDenial {
     pub reason: Option<String>,
 }
 
+/// Continues the sentence that something is denied, with the rules that did; without the reason, which quotes a person.
+impl fmt::Display for PolicyDenial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, rule) in self.rules.iter().enumerate() {
+            let before = if index == 0 { ": rule " } else { ", " };
+            write!(f, "{before}`{rule}`")?;
+        }
+        Ok(())
+    }
+}
+
 /// What a reviewer said when rejecting.
 #[derive(Clone)]
 pub struct Rejection {
@@ -87,14 +99,18 @@ impl fmt::Debug for Rejection {
 /// Which selectors lack how many people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// What is lacking, in the words of the quorum: `1 of group:security`.
+    /// What is lacking, in the words of the quorum: `1 of group:security`. Empty where the directory does not say who controls
+    /// the agent, so that nobody can be told apart from them.
     pub lacking: Vec<String>,
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.lacking.is_empty() {
-            return f.write_str("the people who control the agent are not known");
+            return f.write_str(
+                "the directory does not say who controls the agent; name the agent there with its controllers, \
+                 `controllers = []` if it has none",
+            );
         }
         write!(f, "lacking {}", self.lacking.join(", "))
     }
