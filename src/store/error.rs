@@ -28,7 +28,7 @@ pub enum StoreError {
     #[error("the store is locked by another program; try again once it is done")]
     Busy,
     /// The store could not be reached, read or written.
-    #[error("the store cannot be used")]
+    #[error("the store cannot be used: {0}")]
     Unavailable(#[source] Source),
     /// The commit may or may not have happened: look for the leaf before anybody is answered.
     #[error("it is not known whether the commit happened; look for its records")]
@@ -52,6 +52,15 @@ impl StoreError {
     #[must_use]
     pub fn unavailable(source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unavailable(Arc::new(source))
+    }
+
+    /// An [`Unavailable`](Self::Unavailable) error that names the path on which the system said no.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn unavailable_at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self {
+        move |error| {
+            let named = format!("`{}`: {error}", path.display());
+            Self::unavailable(std::io::Error::new(error.kind(), named))
+        }
     }
 
     /// An [`Indeterminate`](Self::Indeterminate) error with what lies behind it.

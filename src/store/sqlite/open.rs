@@ -112,8 +112,8 @@ pub(super) fn open_read_only(
 
 impl Site {
     fn of_existing(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
-        let path = fs::canonicalize(path).map_err(StoreError::unavailable)?;
-        let found = fs::metadata(&path).map_err(StoreError::unavailable)?;
+        let path = fs::canonicalize(path).map_err(StoreError::unavailable_at(path))?;
+        let found = fs::metadata(&path).map_err(StoreError::unavailable_at(&path))?;
         if !found.is_file() {
             return Err(StoreError::NotAStore("it is not a file".to_owned()));
         }
@@ -142,7 +142,7 @@ impl Site {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let folder = fs::canonicalize(folder).map_err(StoreError::unavailable)?;
+        let folder = fs::canonicalize(folder).map_err(StoreError::unavailable_at(folder))?;
         refuse_network(&folder)?;
         Ok(Self {
             path: folder.join(name),
@@ -173,9 +173,10 @@ impl Site {
     }
 
     fn turns(&self) -> Result<Turns, StoreError> {
-        open_or_make(&self.beside(".lock"), self.file_mode())
+        let lock = self.beside(".lock");
+        open_or_make(&lock, self.file_mode())
             .map(Turns::new)
-            .map_err(StoreError::unavailable)
+            .map_err(StoreError::unavailable_at(&lock))
     }
 
     /// Makes the database under another name and moves it into place, so that nobody ever finds half of one.
@@ -189,7 +190,8 @@ impl Site {
                 _ => {}
             }
         }
-        let made = open_or_make(&unfinished, self.file_mode()).map_err(StoreError::unavailable)?;
+        let made = open_or_make(&unfinished, self.file_mode())
+            .map_err(StoreError::unavailable_at(&unfinished))?;
         let conn = Connection::open_with_flags(
             &unfinished,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,

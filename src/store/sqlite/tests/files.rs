@@ -104,6 +104,25 @@ fn a_missing_file_is_not_made_by_open() {
 }
 
 #[test]
+fn what_cannot_be_opened_is_named_with_the_cause() {
+    let folder = TempDir::new().unwrap();
+    let missing = folder.path().join("nodir");
+    for (told, path) in [
+        (
+            SqliteStore::open_or_create(missing.join("log.db")).unwrap_err(),
+            missing.clone(),
+        ),
+        (SqliteStore::open(&missing).unwrap_err(), missing.clone()),
+    ] {
+        let named = format!("the store cannot be used: `{}`: ", path.display());
+        assert!(told.to_string().starts_with(&named), "{told}");
+        assert!(told.to_string().contains("No such file"), "{told}");
+        let source = std::error::Error::source(&told).unwrap();
+        assert!(!source.to_string().is_empty());
+    }
+}
+
+#[test]
 fn a_store_without_its_guards_is_refused() {
     for (change, what) in [
         (
