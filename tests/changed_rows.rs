@@ -128,6 +128,9 @@ fn an_inserted_vote_beyond_the_head_does_not_count() {
             assert!(is_pending(&filed.gate(), asked), "{what}");
             // The first number that has no record of the log.
             filed.assert_broken_at(seq - beyond, &what);
+            let report = filed.audit().to_string();
+            assert!(report.contains("somebody wrote into the file"), "{report}");
+            assert!(!report.contains("the log grew"), "{report}");
             // Where the next record has to stand, nothing is written any more; elsewhere it is passed over.
             let vote = filed.world.approve("sam", asked);
             assert_eq!(vote.is_err(), beyond == 0, "{what}: {vote:?}");

@@ -1,5 +1,6 @@
 //! What a store's projections should say, and whether they do.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -215,12 +216,16 @@ impl From<StoreError> for NotCompared {
 /// Rows that are written while they are compared would differ for no reason.
 async fn stands_at(store: &dyn Store, size: u64) -> Result<(), NotCompared> {
     let now = store.head().await?.map_or(0, |head| head.size);
-    if now == size {
-        Ok(())
-    } else {
-        Err(NotCompared(
+    // The log was read before, so a store that only grew has a head beyond what was read.
+    match now.cmp(&size) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(NotCompared(
             "the log grew meanwhile; audit again, or stop what writes to it".to_owned(),
-        ))
+        )),
+        Ordering::Less => Err(NotCompared(format!(
+            "somebody wrote into the file: its head ends before record {now}, and there are records from there on; \
+             keep a copy of it, remove those rows and audit again"
+        ))),
     }
 }
 
