@@ -70,6 +70,27 @@ pub(super) fn wrap(text: &str, first: usize, wide: usize) -> Vec<&str> {
     lines
 }
 
+/// As [`wrap`], with a break only after a space, if every word fits a line.
+pub(super) fn wrap_words(text: &str, first: usize, wide: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let (mut rest, mut taken, mut used, mut room) = (text, 0, 0, first);
+    for word in text.split_inclusive(' ') {
+        let needs = width(word);
+        if used + needs > room && (taken > 0 || room < wide) {
+            let (line, after) = rest.split_at(taken);
+            lines.push(line);
+            (rest, taken, used, room) = (after, 0, 0, wide);
+        }
+        if needs > room {
+            return wrap(text, first, wide);
+        }
+        taken += word.len();
+        used += needs;
+    }
+    lines.push(rest);
+    lines
+}
+
 /// The next escape, or the next character with the marks on it.
 fn next_unit(text: &str) -> Option<&str> {
     let mut chars = text.chars();

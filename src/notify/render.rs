@@ -3,7 +3,7 @@
 use super::{
     Card, Limits,
     card::TooMuch,
-    columns::{width, wrap},
+    columns::{width, wrap, wrap_words},
     visible::all_ascii,
 };
 
@@ -47,8 +47,26 @@ impl Page {
 
     /// Writes one line, broken where it must be.
     pub(super) fn line(self, out: &mut String, text: &str) {
-        let room = self.width - CONTINUED.len();
-        let mut lines = wrap(text, self.width - LINE.len(), room).into_iter();
+        let lines = wrap(text, self.width - LINE.len(), self.width - CONTINUED.len());
+        Self::pieces(out, lines);
+    }
+
+    /// Writes a fact in one line: one without quoted text is in the library's own words and breaks between them. Anybody else's
+    /// text breaks where the line is full, so that each space of it is seen.
+    fn fact(self, out: &mut String, text: &str) {
+        let (first, wide) = (self.width - LINE.len(), self.width - CONTINUED.len());
+        Self::pieces(
+            out,
+            if text.contains('"') {
+                wrap(text, first, wide)
+            } else {
+                wrap_words(text, first, wide)
+            },
+        );
+    }
+
+    fn pieces(out: &mut String, lines: Vec<&str>) {
+        let mut lines = lines.into_iter();
         for (start, line) in std::iter::once(LINE)
             .chain(std::iter::repeat(CONTINUED))
             .zip(&mut lines)
@@ -85,17 +103,17 @@ impl Page {
     /// Writes a visible text, and its form in ASCII where it has another.
     pub(super) fn labelled(self, out: &mut String, label: &str, value: &str) {
         match (self.alphabet, all_ascii(label), all_ascii(value)) {
-            (_, None, None) => self.line(out, &format!("{label}: {value}")),
+            (_, None, None) => self.fact(out, &format!("{label}: {value}")),
             (Alphabet::Ascii, label_in_ascii, value_in_ascii) => {
                 let label = label_in_ascii.as_deref().unwrap_or(label);
                 let value = value_in_ascii.as_deref().unwrap_or(value);
-                self.line(out, &format!("{label}: {value}"));
+                self.fact(out, &format!("{label}: {value}"));
             }
             (Alphabet::Unicode, label_in_ascii, value_in_ascii) => {
-                self.line(out, &format!("{label}: {value}"));
+                self.fact(out, &format!("{label}: {value}"));
                 let label = label_in_ascii.as_deref().unwrap_or(label);
                 let value = value_in_ascii.as_deref().unwrap_or(value);
-                self.line(out, &format!("{label}, in ASCII: {value}"));
+                self.fact(out, &format!("{label}, in ASCII: {value}"));
             }
         }
     }

@@ -372,6 +372,26 @@ fn the_exception_and_what_must_be_given_are_on_the_card() {
     assert_eq!(value(&sample(), "exception"), Vec::<&str>::new());
 }
 
+/// Broken within a word they were hard to read; the agent's text must show each of its spaces, and is broken anywhere.
+#[test]
+fn the_librarys_own_words_are_not_broken() {
+    let mut parts = Parts::of(action());
+    parts.requirement.self_approval = SelfApproval::Recorded;
+    let card = parts.card();
+    for columns in [40, 60, 80, 100] {
+        let page = Page::new(columns, crate::notify::Alphabet::Unicode);
+        let text = render(&card, &Limits::UNLIMITED, &page).into_text();
+        let from = text.find("| exception: ").unwrap();
+        let mut lines = text[from..].lines();
+        let mut words = lines.next().unwrap().to_owned();
+        while let Some(more) = lines.next().and_then(|line| line.strip_prefix("|> ")) {
+            assert!(words.ends_with(' '), "{words:?} before {more:?}");
+            words.push_str(more);
+        }
+        assert!(words.ends_with(value(&card, "exception")[0]), "{words}");
+    }
+}
+
 #[test]
 fn what_a_vote_covers_is_stable_and_changes_with_what_is_shown() {
     let card = sample();
