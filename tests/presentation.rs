@@ -321,12 +321,46 @@ fn a_reviewer_sees_whether_anybody_still_waits() {
     assert!((&mut waiting).now_or_never().is_none());
     let attended = progress();
     assert_ne!(alone, attended);
+    // True whether somebody once waited or nobody ever did.
     assert!(
-        alone
-            .iter()
-            .any(|line| line.contains("nobody") || line.contains("Nobody")),
+        alone.contains(&"nobody is waiting for it now".to_owned()),
         "{alone:?}"
     );
     drop(waiting);
     assert_eq!(progress(), alone);
+}
+
+#[test]
+fn a_reviewer_sees_every_way_to_meet_the_quorum() {
+    let needed = |quorum: &str, approved_by: &[&str]| {
+        let rules = RULES.replace("1 of group:security and 1 of group:data-owners", quorum);
+        let world = World::with(&rules, PEOPLE, MemoryStore::new(), |opening| opening);
+        let request = world.file(Action::named("wire").build().unwrap());
+        for subject in approved_by {
+            let _voted = world.approve(subject, request).unwrap();
+        }
+        let review = block_on(world.desk.open(&world.approver("ola"), request)).unwrap();
+        let mut lines = review.card().progress();
+        lines.retain(|line| line.starts_with("still needed"));
+        lines
+    };
+    assert_eq!(
+        needed("1 of group:security or 1 of group:data-owners", &[]),
+        ["still needed: 1 of group:security, or 1 of group:data-owners"]
+    );
+    let either = "2 of group:security or 1 of group:security and 1 of group:data-owners";
+    assert_eq!(
+        needed(either, &["rita"]),
+        ["still needed: 1 of group:security, or 1 of group:data-owners"]
+    );
+    // One way needs all that the other does, and more.
+    let more = "1 of group:security or 1 of group:security and 1 of group:data-owners";
+    assert_eq!(needed(more, &[]), ["still needed: 1 of group:security"]);
+    assert_eq!(
+        needed("1 of group:security and 1 of group:data-owners", &[]),
+        [
+            "still needed: 1 of group:security",
+            "still needed: 1 of group:data-owners",
+        ]
+    );
 }

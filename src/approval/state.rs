@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{ActionDigest, Bound, ExecutionId, InstanceId, PersonId, Pseudonym, RequestId};
 use crate::clock::Timestamp;
-use crate::policy::{CountedVote, Requirement, Selector, Tally};
+use crate::policy::{CountedVote, Requirement, Selector, Shortfall, Tally};
 
 use super::event::{
     At, Choice, Disposition, EndCode, Event, Exception, Finding, LossCause, Outcome, ReassessCause,
@@ -443,6 +443,15 @@ impl RequestState {
     pub fn tally(&self) -> Option<Tally<Pseudonym>> {
         let requirement = self.requirement.as_ref()?;
         Some(requirement.quorum.tally(&self.counting()))
+    }
+
+    /// What each way to meet the quorum still lacks; none once it is met, or where nobody is asked.
+    #[must_use]
+    pub fn shortfalls(&self) -> Vec<Vec<Shortfall>> {
+        self.requirement
+            .as_ref()
+            .map(|requirement| requirement.quorum.shortfalls(&self.counting()))
+            .unwrap_or_default()
     }
 
     /// How often it was judged again for `cause`.

@@ -45,10 +45,9 @@ pub(crate) fn card_of(
         expires: state.asked_until()?,
         sensitive,
     });
-    let missing = state.tally().map(|tally| tally.missing).unwrap_or_default();
     Some(card.with_progress(Progress {
         approvals: state.counting().len(),
-        missing,
+        missing: state.shortfalls(),
         waiting,
     }))
 }

@@ -81,11 +81,7 @@ impl Quorum {
     /// Several votes of one person are one person. The result does not depend on the order of the votes, and a vote less never
     /// makes it better. A quorum beyond [`Quorum::check_size`] is never met.
     pub fn tally<K: Ord + Clone>(&self, votes: &[CountedVote<K>]) -> Tally<K> {
-        let mut people: BTreeMap<&K, BTreeSet<&Selector>> = BTreeMap::new();
-        for CountedVote { person, satisfies } in votes {
-            people.entry(person).or_default().extend(satisfies);
-        }
-        let people: Vec<(&K, BTreeSet<&Selector>)> = people.into_iter().collect();
+        let people = people(votes);
         let Some(terms) = self.terms() else {
             return unmeetable(self);
         };
@@ -94,6 +90,28 @@ impl Quorum {
             Some(nearest) => nearest.into_tally(&people),
             None => unmeetable(self),
         }
+    }
+
+    /// What each alternative of this quorum still lacks, in the order of the expression; none once it is met.
+    ///
+    /// An alternative that needs all that another one needs, and more, is left out.
+    pub fn shortfalls<K: Ord + Clone>(&self, votes: &[CountedVote<K>]) -> Vec<Vec<Shortfall>> {
+        let people = people(votes);
+        let Some(terms) = self.terms() else {
+            return vec![unmeetable::<K>(self).missing];
+        };
+        let mut kept: Vec<Vec<Shortfall>> = Vec::new();
+        for term in terms {
+            let Tally { missing, .. } = Matching::of(term, &people).into_tally(&people);
+            if missing.is_empty() {
+                return Vec::new();
+            }
+            if !kept.iter().any(|other| within(other, &missing)) {
+                kept.retain(|other| !within(&missing, other));
+                kept.push(missing);
+            }
+        }
+        kept
     }
 
     /// Whether the people in `pools` could meet this quorum if all of them approved.
@@ -145,6 +163,23 @@ impl Quorum {
             }),
         }
     }
+}
+
+/// Each voter once, with everything that the votes are worth.
+fn people<K: Ord>(votes: &[CountedVote<K>]) -> Vec<(&K, BTreeSet<&Selector>)> {
+    let mut people: BTreeMap<&K, BTreeSet<&Selector>> = BTreeMap::new();
+    for CountedVote { person, satisfies } in votes {
+        people.entry(person).or_default().extend(satisfies);
+    }
+    people.into_iter().collect()
+}
+
+/// Whether whoever fills `more` has filled `less`.
+fn within(less: &[Shortfall], more: &[Shortfall]) -> bool {
+    less.iter().all(|Shortfall { selector, count }| {
+        let mut others = more.iter();
+        others.any(|other| other.selector == *selector && other.count >= *count)
+    })
 }
 
 /// The answer for a quorum with more alternatives than are looked at: not met, one of everything missing.

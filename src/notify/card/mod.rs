@@ -142,18 +142,18 @@ impl Section {
 pub struct Progress {
     /// How many people approved whose approvals count.
     pub approvals: usize,
-    /// Whom it still lacks.
-    pub missing: Vec<Shortfall>,
-    /// Whether whoever asked still waits.
+    /// Whom it still lacks, for each way to meet the quorum; any one of them is enough.
+    pub missing: Vec<Vec<Shortfall>>,
+    /// Whether somebody waits for it.
     pub waiting: Waiting,
 }
 
-/// Whether whoever asked still waits for the answer.
+/// Whether somebody waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Waiting {
     /// They wait.
     Somebody,
-    /// Nobody does: an approval would be kept for whoever resumes the request.
+    /// Nobody does now, or ever did: an approval would be kept for whoever resumes the request.
     Nobody,
 }
 
@@ -240,14 +240,22 @@ impl Card {
             1 => "1 person has approved".to_owned(),
             people => format!("{people} people have approved"),
         }];
-        sentences.extend(
-            missing.iter().map(|Shortfall { selector, count }| {
-                format!("still needed: {count} of {selector}")
-            }),
-        );
+        let of = |Shortfall { selector, count }: &Shortfall| format!("{count} of {selector}");
+        match missing.as_slice() {
+            [] => {}
+            [only] => sentences.extend(only.iter().map(|one| format!("still needed: {}", of(one)))),
+            alternatives => {
+                let each = |all: &Vec<Shortfall>| all.iter().map(of).collect::<Vec<_>>();
+                let all: Vec<_> = alternatives
+                    .iter()
+                    .map(|all| each(all).join(" and "))
+                    .collect();
+                sentences.push(format!("still needed: {}", all.join(", or ")));
+            }
+        }
         match waiting {
             Waiting::Somebody => {}
-            Waiting::Nobody => sentences.push("nobody is waiting any more".to_owned()),
+            Waiting::Nobody => sentences.push("nobody is waiting for it now".to_owned()),
         }
         sentences
     }

@@ -340,7 +340,7 @@ fn what_the_agent_says_comes_last_and_under_its_label() {
         "params.table: \"customers\"",
         "needs: ",
         "expires: ",
-        "nobody is waiting any more",
+        "nobody is waiting for it now",
     ] {
         assert!(text.find(fact).unwrap() < label, "{fact}");
     }
