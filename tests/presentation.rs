@@ -364,3 +364,19 @@ fn a_reviewer_sees_every_way_to_meet_the_quorum() {
         ]
     );
 }
+
+#[test]
+fn a_receipt_and_a_vote_print_in_one_short_line() {
+    let world = World::new();
+    let review = review(&world, "rita", pay(5));
+    let voted = vote(&world, "rita", review.approve()).unwrap();
+    let text = format!("{voted:?}");
+    assert!(text.len() < 600, "{} characters: {text}", text.len());
+    let receipt = receipt(Ok(voted));
+    let text = format!("{receipt:?}");
+    assert!(
+        text.contains(&format!("seq: {}", receipt.record.seq.get())),
+        "{text}"
+    );
+    assert!(text.contains(&receipt.record.leaf.to_string()), "{text}");
+}

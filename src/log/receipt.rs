@@ -1,3 +1,5 @@
+use std::fmt;
+
 use thiserror::Error;
 
 use super::{
@@ -17,7 +19,7 @@ use crate::canonical::{Admission, AdmitError, Digest, Json, Object, admit};
 
 /// A record that can be checked by itself: with the checkpoint of its batch and the way from its leaf to
 /// that checkpoint's root (record format, section 10).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The record.
     pub record: StoredRecord,
@@ -25,6 +27,25 @@ pub struct Receipt {
     pub checkpoint: Vec<u8>,
     /// The hashes beside the way from the record's leaf to the checkpoint's root.
     pub path: Vec<Digest>,
+}
+
+/// Which record it is of, and how much it holds: the bytes are for a verifier.
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            record,
+            checkpoint,
+            path,
+        } = self;
+        f.debug_struct("Receipt")
+            .field("seq", &record.seq.get())
+            .field("leaf", &format_args!("{}", record.leaf))
+            .field("statement_bytes", &record.statement.len())
+            .field("signatures", &record.signatures.len())
+            .field("checkpoint_bytes", &checkpoint.len())
+            .field("path_hashes", &path.len())
+            .finish()
+    }
 }
 
 impl Receipt {
