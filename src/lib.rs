@@ -15,7 +15,8 @@
 //!     when = { action = "shop.refund", params.cents.le = 5000 }
 //! "#)?;
 //! # let folder = tempfile::tempdir()?;
-//! # let keys = Keys::create(folder.path().join("keys"))?;
+//! # std::env::set_current_dir(&folder)?;
+//! let keys = Keys::create("audit.keys")?; // once; `Keys::open` from then on
 //! let directory = StaticDirectory::builder().build()?;
 //! let countersign = Countersign::open(MemoryStore::new(), keys, rules, directory).await?;
 //!

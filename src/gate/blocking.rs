@@ -8,6 +8,10 @@ use super::{Cause, Refusal};
 
 /// Runs a future of this library to its end on the calling thread.
 ///
+/// It blocks that thread until the future ends, which may be once people have decided. Under an async runtime it would hold up
+/// whatever else the thread serves: await the future there, or call this on a thread that may block, such as one of tokio's
+/// `spawn_blocking`.
+///
 /// # Errors
 /// [`Refusal::CouldNotDecide`] on one of the library's own threads (inside a notifier or a recorder, for example), where it
 /// would wait for itself.
@@ -17,12 +21,10 @@ use super::{Cause, Refusal};
 /// # use countersign::gate::{ApprovalGateExt, Gate};
 /// # fn host(gate: &Gate, action: Action) -> Result<(), Box<dyn std::error::Error>> {
 /// let done = countersign::gate::wait(gate.run(action, async |authorized| {
-///     let to: String = authorized.parameter("to")?;
-///     anyhow::Ok(to)
+///     authorized.parameter::<String>("to")
 /// }))??;
 /// # let _ = done; Ok(())
 /// # }
-/// # mod anyhow { pub fn Ok<T>(value: T) -> Result<T, countersign::action::ParameterError> { Result::Ok(value) } }
 /// ```
 pub fn wait<T>(future: impl Future<Output = T>) -> Result<T, Refusal> {
     // Inside of an executor the thread is not free to wait either.
