@@ -15,7 +15,7 @@ use crate::policy::{Selector, SelfApproval, Supply};
 use super::{Ballot, DeskError, ReviewDesk, VoteRefused};
 
 /// How often a vote starts over because another vote came between.
-const ROUNDS: usize = 10_000;
+const ROUNDS: usize = 1_000;
 
 /// What stands for the reason that a cancellation needs, where somebody denied without a word; the parentheses say that these
 /// are not their words.
@@ -48,6 +48,8 @@ pub enum Voted {
 enum Weighed {
     Write(Box<Event>),
     Unchanged,
+    /// Another process gave the person a name, and this one was about to give another.
+    NamedMeanwhile,
 }
 
 impl ReviewDesk {
@@ -79,6 +81,10 @@ impl ReviewDesk {
                     return Ok(Voted::Unchanged {
                         status: folded.state.status(ledger.now()),
                     });
+                }
+                Weighed::NamedMeanwhile => {
+                    ledger.unname();
+                    continue;
                 }
                 Weighed::Write(event) => *event,
             };
@@ -183,6 +189,10 @@ impl ReviewDesk {
                 .votes()
                 .iter()
                 .any(|vote| vote.id.known() == Some(by.person()) && vote.person != named.pseudonym);
+            if otherwise && named.row().is_some() {
+                // Another process has named the person while this one was about to.
+                return Ok(Weighed::NamedMeanwhile);
+            }
             if otherwise {
                 return Err(VoteRefused::NotRecorded(
                     "the store names this person otherwise than the log does; audit it".to_owned(),

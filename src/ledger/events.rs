@@ -272,7 +272,7 @@ impl Drafts {
     }
 }
 
-fn person_scope(tag: &Tag) -> ScopeKey {
+pub(super) fn person_scope(tag: &Tag) -> ScopeKey {
     let mut name = b"person\0".to_vec();
     name.extend_from_slice(tag.as_bytes());
     ScopeKey::new(name)

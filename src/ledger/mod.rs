@@ -243,6 +243,11 @@ pub(crate) enum LedgerError {
     /// The directory did not answer.
     #[error("the directory could not be asked")]
     Directory,
+    /// A row of the store that gives a person a name is gone.
+    #[error(
+        "the store has lost the name of a person whom its records name: somebody wrote into it; audit it and put a good copy back"
+    )]
+    NameGone,
     /// A scope moved between reading and writing.
     #[error("something that the decision rests on has changed meanwhile")]
     Moved,

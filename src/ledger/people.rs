@@ -11,6 +11,7 @@ use crate::approval::{As, Interests};
 use crate::identity::{self, Directory, Freshness, InterestsFound, Part, Party};
 use crate::store::{Query, Row, Tag};
 
+use super::events::person_scope;
 use super::{LedgerError, Shared, lock};
 
 /// Pseudonyms that this process has looked up or made.
@@ -76,7 +77,12 @@ impl Shared {
         bytes.extend_from_slice(id.issuer().as_bytes());
         bytes.extend_from_slice(id.subject().as_bytes());
         let tag = self.tag("countersign/person/v1", &bytes);
+        let scope = person_scope(&tag);
+        let named_before = self.versions([scope.clone()]).await?;
         let found = self.store.find(Query::Pseudonym(tag)).await?.pseudonym()?;
+        if found.is_none() && named_before.get(&scope).is_some_and(|version| *version > 0) {
+            return Err(LedgerError::NameGone);
+        }
         let named = match found {
             Some(pseudonym) => Named {
                 pseudonym,

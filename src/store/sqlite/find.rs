@@ -51,15 +51,18 @@ pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError>
             request,
         )?),
         Query::Inbox(page) => Found::Rows(inbox(conn, &page)?),
-        Query::Actor { tag, after, limit } => Found::Rows(many(
-            conn,
-            &format!(
-                "SELECT {REQUEST} FROM request WHERE phase <> 4 AND actor = ?1 AND request > ?2 \
-                 ORDER BY request LIMIT ?3"
-            ),
-            params![tag, after_id(after), limit],
-            request,
-        )?),
+        Query::Actor { tag, after, limit } => {
+            let rows = many(
+                conn,
+                &format!(
+                    "SELECT {REQUEST} FROM request WHERE phase <> 4 AND actor = ?1 AND request > ?2 \
+                     ORDER BY request LIMIT ?3"
+                ),
+                params![tag, after_id(after), limit],
+                request,
+            )?;
+            Found::Rows(ascending(rows, after, |row| row.request)?)
+        }
         Query::Join(tag) => Found::Rows(many(
             conn,
             &format!(
@@ -75,42 +78,53 @@ pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError>
             params![until, limit],
             timer,
         )?),
-        Query::NextDue { after: None, limit } => Found::Timers(many(
-            conn,
-            "SELECT due, request, what FROM timer ORDER BY due, request, what LIMIT ?1",
-            params![limit],
-            timer,
-        )?),
-        Query::NextDue {
-            after: Some(after),
-            limit,
-        } => Found::Timers(many(
-            conn,
-            "SELECT due, request, what FROM timer WHERE (due, request, what) > (?1, ?2, ?3) \
-             ORDER BY due, request, what LIMIT ?4",
-            params![after.due, after.request, after.what, limit],
-            timer,
-        )?),
-        Query::EdgesFrom(page) => Found::Edges(edges_from(conn, &page)?),
-        Query::EdgesTo(page) => Found::Edges(edges_to(conn, &page)?),
-        Query::Edges { after: None, limit } => Found::Edges(many(
-            conn,
-            "SELECT source, relation, target, seq FROM edge \
-             ORDER BY source, relation, target, seq LIMIT ?1",
-            params![limit],
-            edge,
-        )?),
-        Query::Edges {
-            after: Some(after),
-            limit,
-        } => Found::Edges(many(
-            conn,
-            "SELECT source, relation, target, seq FROM edge \
-             WHERE (source, relation, target, seq) > (?1, ?2, ?3, ?4) \
-             ORDER BY source, relation, target, seq LIMIT ?5",
-            params![after.from, after.relation, after.to, after.seq, limit],
-            edge,
-        )?),
+        Query::NextDue { after, limit } => {
+            let rows = match after {
+                None => many(
+                    conn,
+                    "SELECT due, request, what FROM timer ORDER BY due, request, what LIMIT ?1",
+                    params![limit],
+                    timer,
+                )?,
+                Some(after) => many(
+                    conn,
+                    "SELECT due, request, what FROM timer WHERE (due, request, what) > (?1, ?2, ?3) \
+                     ORDER BY due, request, what LIMIT ?4",
+                    params![after.due, after.request, after.what, limit],
+                    timer,
+                )?,
+            };
+            Found::Timers(ascending(rows, after, |row| *row)?)
+        }
+        Query::EdgesFrom(page) => {
+            let rows = edges_from(conn, &page)?;
+            Found::Edges(ascending(rows, page.after, |row| *row)?)
+        }
+        Query::EdgesTo(page) => {
+            let rows = edges_to(conn, &page)?;
+            let key = |row: &EdgeRow| (row.relation, row.from, row.seq);
+            Found::Edges(ascending(rows, page.after.as_ref().map(key), key)?)
+        }
+        Query::Edges { after, limit } => {
+            let rows = match after {
+                None => many(
+                    conn,
+                    "SELECT source, relation, target, seq FROM edge \
+                     ORDER BY source, relation, target, seq LIMIT ?1",
+                    params![limit],
+                    edge,
+                )?,
+                Some(after) => many(
+                    conn,
+                    "SELECT source, relation, target, seq FROM edge \
+                     WHERE (source, relation, target, seq) > (?1, ?2, ?3, ?4) \
+                     ORDER BY source, relation, target, seq LIMIT ?5",
+                    params![after.from, after.relation, after.to, after.seq, limit],
+                    edge,
+                )?,
+            };
+            Found::Edges(ascending(rows, after, |row| *row)?)
+        }
         Query::Nodes(mut keys) => {
             keys.sort_unstable();
             keys.dedup();
@@ -150,6 +164,26 @@ pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError>
             return Err(StoreError::Unsupported("a question that needs the locks"));
         }
     })
+}
+
+/// The rows of a page, which ascend from where the page before ended; a damaged index may say otherwise, and whoever turns pages
+/// by it would never come to the end.
+fn ascending<T, K: PartialOrd>(
+    rows: Vec<T>,
+    after: Option<K>,
+    key: impl Fn(&T) -> K,
+) -> Result<Vec<T>, StoreError> {
+    let mut last = after;
+    for row in &rows {
+        let key = key(row);
+        if last.is_some_and(|last| key <= last) {
+            return Err(StoreError::corrupt(
+                "an index of the file is damaged; keep a copy of the file, then rebuild it with SQLite's REINDEX",
+            ));
+        }
+        last = Some(key);
+    }
+    Ok(rows)
 }
 
 /// Every row of a statement, which is kept prepared.
@@ -316,7 +350,7 @@ fn inbox(conn: &Connection, page: &PageOf) -> Result<Vec<RequestRow>, StoreError
     }
     rows.sort_unstable_by_key(|row| row.request);
     rows.truncate(limit.get() as usize);
-    Ok(rows)
+    ascending(rows, *after, |row| row.request)
 }
 
 fn edges_from(conn: &Connection, page: &EdgesOf) -> Result<Vec<EdgeRow>, StoreError> {
@@ -403,4 +437,27 @@ fn edge(row: &SqlRow<'_>) -> rusqlite::Result<EdgeRow> {
         to: row.get(2)?,
         seq: row.get(3)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_page_ascends_from_where_the_one_before_ended() {
+        let page = |rows: &[u8], after| ascending(rows.to_vec(), after, |row| *row);
+        assert_eq!(page(&[2, 3, 5], Some(1)).unwrap(), [2, 3, 5]);
+        assert!(page(&[], Some(1)).unwrap().is_empty());
+        for (rows, after) in [
+            (&[2, 3, 5][..], Some(2)),
+            (&[2, 2], None),
+            (&[3, 2], None),
+            (&[1], Some(7)),
+        ] {
+            let error = page(rows, after).unwrap_err();
+            assert!(error.to_string().contains("REINDEX"), "{error}");
+        }
+    }
 }

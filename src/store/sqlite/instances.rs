@@ -1,6 +1,6 @@
 //! Who is alive: every registered process holds a lock on a file of its own, which the kernel takes back when it dies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::PathBuf;
@@ -59,7 +59,13 @@ impl Instances {
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        rows.into_iter()
+        let mut found: BTreeMap<InstanceId, Timestamp> = rows.into_iter().collect();
+        // A row may be gone whose process lives: what counts is who holds a lock.
+        for instance in with_a_lock(runtime).map_err(StoreError::unavailable)? {
+            found.entry(instance).or_insert(Timestamp::EPOCH);
+        }
+        found
+            .into_iter()
             .map(|(instance, at)| {
                 let liveness = if self.lock().contains_key(&instance) {
                     Liveness::Alive
@@ -82,6 +88,22 @@ impl Instances {
 
 fn path(instance: InstanceId, runtime: &Runtime) -> PathBuf {
     runtime.path().join(format!("{}.alive", instance.as_uuid()))
+}
+
+/// The instances that have a file to lock, whether or not somebody holds the lock.
+fn with_a_lock(runtime: &Runtime) -> io::Result<Vec<InstanceId>> {
+    let entries = match fs::read_dir(runtime.path()) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut instances = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let id = name.to_str().and_then(|name| name.strip_suffix(".alive"));
+        instances.extend(id.and_then(|id| InstanceId::parse(id).ok()));
+    }
+    Ok(instances)
 }
 
 fn look(path: &PathBuf) -> io::Result<Liveness> {

@@ -130,6 +130,10 @@ fn a_store_without_its_guards_is_refused() {
             "`record`",
         ),
         ("DROP INDEX record_request", "missing"),
+        (
+            "CREATE INDEX denials ON record(abs(-9223372036854775808)) WHERE kind = 'voted'",
+            "`denials`",
+        ),
         ("DROP TABLE scope", "missing"),
         ("ALTER TABLE record ADD COLUMN more TEXT", "`record`"),
         (
