@@ -8,7 +8,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -56,6 +56,8 @@ name = "security"
 id = "corp/bot"
 controllers = ["corp/olga"]
 "#;
+/// How often each side is measured, taking turns.
+const ROUNDS: usize = 7;
 const TASKS: usize = 64;
 
 fn open(store: impl Store, keys: &Path) -> Countersign {
@@ -121,34 +123,37 @@ fn calls(gate: &Gate, from: usize, many: usize, action: fn(usize) -> Action) {
 fn throughput(records: usize) {
     let folder = tempfile::tempdir().unwrap();
     let batches = Arc::new(Mutex::new(Vec::new()));
+    let recording = Arc::new(AtomicBool::new(false));
     let store = Recording {
         inner: SqliteStore::create(folder.path().join("log.db")).unwrap(),
         batches: Arc::clone(&batches),
-        on: Arc::new(AtomicBool::new(true)),
+        on: Arc::clone(&recording),
     };
     let countersign = open(store, &folder.path().join("keys"));
     let gate = gate(&countersign);
     let mut bare = Bare::on(&folder.path().join("bare.db"));
-    let (mut ours, mut theirs, mut sizes) = (vec![], vec![], vec![]);
-    let (mut done, mut first) = (0, 0.0);
-    for round in 0..7 {
-        batches.lock().unwrap().clear();
+    let mut done = 0;
+    let mut ten_thousand = || {
         let ((), took) = timed(|| calls(&gate, done, 10_000, read));
         done += 10_000;
-        let rate = 10_000.0 / took.as_secs_f64();
+        (done, 10_000.0 / took.as_secs_f64())
+    };
+    let (mut ours, mut theirs, mut sizes) = (vec![], vec![], vec![]);
+    for _ in 0..ROUNDS {
+        ours.push(ten_thousand().1);
+        // What calls of the same kind write, written bare.
+        recording.store(true, Ordering::Relaxed);
+        ten_thousand();
+        recording.store(false, Ordering::Relaxed);
         let taken = std::mem::take(&mut *batches.lock().unwrap());
         let written: usize = taken.iter().map(|batch| batch.records.len()).sum();
         sizes.push(written as f64 / taken.len() as f64);
         let ((), took) = timed(|| taken.iter().for_each(|batch| bare.write(batch)));
-        if round == 0 {
-            first = rate;
-        }
-        ours.push(rate);
         theirs.push(written as f64 / took.as_secs_f64());
     }
-    let (ours, theirs) = (median(ours), median(theirs));
+    let (first, theirs) = (median(ours), median(theirs));
     println!(
-        "durability: SQLite WAL, synchronous=FULL; {TASKS} tasks; medians of 7 interleaved rounds of 10,000 calls"
+        "durability: SQLite WAL, synchronous=FULL; {TASKS} tasks; medians of {ROUNDS} interleaved rounds of 10,000 calls"
     );
     println!(
         "mean batch                         {:10.1} records",
@@ -156,22 +161,24 @@ fn throughput(records: usize) {
     );
     println!("bare transactions of these batches {theirs:10.0} records/s");
     println!(
-        "guard, allowed                     {ours:10.0} records/s = {:.2} of bare (limit 0.50)",
-        ours / theirs
+        "guard, allowed                     {first:10.0} records/s = {:.2} of bare (limit 0.50)",
+        first / theirs
     );
-    let mut last = first;
-    while done < records {
-        batches.lock().unwrap().clear();
-        let ((), took) = timed(|| calls(&gate, done, 10_000, read));
-        last = 10_000.0 / took.as_secs_f64();
-        done += 10_000;
+    let mut last = vec![];
+    loop {
+        let (done, rate) = ten_thousand();
+        last.push(rate);
         if done % 100_000 == 0 {
-            println!("  at {done:9}                     {last:10.0} records/s");
+            println!("  at {done:9}                     {rate:10.0} records/s");
+        }
+        if done >= records {
+            break;
         }
     }
+    let last = last.split_off(last.len().saturating_sub(ROUNDS));
     println!(
-        "last 10,000 of {done}: {:.2} of the first 10,000 (limit 0.90)",
-        last / first
+        "each 10,000 at the end: {:.2} of each 10,000 at the beginning, medians of {ROUNDS} (limit 0.90)",
+        median(last) / first
     );
 }
 
