@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use countersign::clock::Bell;
 use countersign::log::{Head, Seq, StoredRecord, encode_signatures};
 use countersign::store::{
-    Abort, Batch, Chore, Committed, Found, Guarantees, Query, Row, SqliteStore, Step, Store,
-    StoreError, Tended,
+    Batch, Chore, Committed, Found, Guarantees, Query, Row, SqliteStore, Step, Store, StoreError,
+    Tended,
 };
 use rusqlite::{Connection, params};
 
@@ -35,16 +35,8 @@ impl Store for Recording {
             return self.inner.append(step).await;
         }
         let batches = Arc::clone(&self.batches);
-        let scopes = step.scopes().clone();
-        self.inner
-            .append(Step::new(scopes, move |view| {
-                let batch = step
-                    .build(view)
-                    .map_err(|error| Abort::new(error.to_string()))?;
-                batches.lock().unwrap().push(batch.clone());
-                Ok(batch)
-            }))
-            .await
+        let recorded = step.inspected(move |batch| batches.lock().unwrap().push(batch.clone()));
+        self.inner.append(recorded).await
     }
     async fn read(
         &self,

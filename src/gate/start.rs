@@ -84,12 +84,13 @@ impl Pass {
                 Some(_) => None,
                 None => ledger.request(request).await.map_err(unread)?,
             };
+            let mut complete = None;
             if let Some(folded) = &current {
                 if !binds(&folded.state, &action, &chain, &session) {
                     return Err(Refusal::CouldNotDecide(Cause::ValueErased));
                 }
                 match ledger.complete(folded).await {
-                    Ok(()) => {}
+                    Ok(size) => complete = Some(size),
                     Err(LedgerError::Moved) => continue,
                     Err(error) => return Err(unread(error)),
                 }
@@ -115,6 +116,9 @@ impl Pass {
                 (None, Some(drafts)) => drafts,
                 (None, None) => return Err(Refusal::NotFound),
             };
+            if let Some(size) = complete {
+                drafts.complete_up_to(size);
+            }
             for scope in &scopes {
                 drafts.expect(scope.clone(), version(scope));
             }

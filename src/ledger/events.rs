@@ -24,6 +24,8 @@ pub(crate) struct Drafts {
     before: Option<RequestState>,
     /// The numbers of the records that `before` was folded from.
     records: Vec<u64>,
+    /// Up to which record of the log those are all of the request's, if that was looked at.
+    complete: Option<u64>,
     drafts: Vec<Draft>,
     expected: BTreeMap<ScopeKey, u64>,
     moves: Vec<ScopeKey>,
@@ -99,12 +101,18 @@ impl Drafts {
             request: None,
             before: None,
             records: Vec::new(),
+            complete: None,
             drafts: Vec::new(),
             expected: BTreeMap::new(),
             moves: Vec::new(),
             rows: Vec::new(),
             channels: Vec::new(),
         }
+    }
+
+    /// Says up to which record of the log the folded records are all of the request's; a start needs that.
+    pub(crate) fn complete_up_to(&mut self, size: u64) {
+        self.complete = Some(size);
     }
 
     /// Adds an event, encoded and salted here and now.
@@ -174,6 +182,7 @@ impl Drafts {
             request,
             before,
             mut records,
+            complete,
             drafts,
             expected,
             moves,
@@ -189,11 +198,17 @@ impl Drafts {
         let starts = drafts
             .iter()
             .any(|draft| matches!(draft.event, Event::Started(_)));
-        if let (Some(before), true) = (&before, starts)
-            && shared.seen.hidden(&before.request(), &records).is_some()
-        {
-            // Written since it was folded, whatever the count of its records says.
-            return Err(LedgerError::Moved);
+        // Whatever the count of its records says, which is under no signature: nothing was written to the request since all of
+        // its records were folded.
+        if let (Some(before), true) = (&before, starts) {
+            let request = before.request();
+            let untouched = complete.is_some_and(|complete| {
+                shared.seen.untouched(&request, complete, moment.size)
+                    && shared.seen.hidden(&request, &records).is_none()
+            });
+            if !untouched || moment.concerns(&request) {
+                return Err(LedgerError::Moved);
+            }
         }
         let mut state = before;
         let mut entries = Vec::with_capacity(drafts.len());

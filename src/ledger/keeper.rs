@@ -17,7 +17,6 @@ use crate::log::{Role, Seq};
 use crate::store::{Chore, Liveness, Phase, Query, TimerKind, TimerRow};
 
 use super::head_file::Mark;
-use super::seen::kind_of;
 use super::{LedgerError, Running, Shared, lock, threads};
 
 /// How many due timers are tended in one go.
@@ -116,31 +115,19 @@ impl Keeper {
 
     /// Reads what other processes have written since, and wakes whom it concerns.
     fn follow(&mut self) -> Result<(), LedgerError> {
-        let known = lock(&self.shared.known).size;
-        let followed = *lock(&self.shared.followed);
-        let Some(head) = block_on(self.shared.store.head())? else {
-            self.shared.stop(LedgerError::Rollback);
-            return Err(LedgerError::Rollback);
-        };
-        if head.size < known {
-            self.shared.stop(LedgerError::Rollback);
+        if let Err(error) = self.shared.catch_up() {
+            self.shared.stop(error.clone());
             self.shared.waiters.wake_all();
-            return Err(LedgerError::Rollback);
+            return Err(error);
         }
-        if head.size == followed {
+        let (known, followed) = (self.shared.known_size(), *lock(&self.shared.followed));
+        if known == followed {
             return Ok(());
         }
-        head.check(&self.shared.trust)
-            .map_err(|broken| LedgerError::Tampered {
-                seq: head.size,
-                why: broken.to_string(),
-            })?;
-        let touched = block_on(self.shared.touched_since(Seq::new(followed), head.size))?;
-        self.shared.time.at_least(head.ts);
-        self.shared.learn(&head);
+        let touched = block_on(self.shared.touched_since(Seq::new(followed), known))?;
         {
             let mut followed = lock(&self.shared.followed);
-            *followed = (*followed).max(head.size);
+            *followed = (*followed).max(known);
         }
         self.next_due = Some(self.shared.now());
         self.shared.stop_revoked(&touched);
@@ -343,9 +330,6 @@ impl Shared {
                 let Ok(statement) = crate::log::Statement::parse(&record.statement) else {
                     continue;
                 };
-                if let (Some(request), Some(kind)) = (statement.request, kind_of(&statement)) {
-                    self.seen.note(request, kind, record.seq.get());
-                }
                 touched.extend(statement.request);
             }
         }

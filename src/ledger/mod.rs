@@ -13,6 +13,7 @@ mod courier;
 mod events;
 mod executions;
 mod feed;
+mod follow;
 mod graph;
 mod head_file;
 mod keeper;
@@ -317,31 +318,6 @@ impl Shared {
         }
     }
 
-    /// The head inside the lock, checked against what this process knows of the log.
-    fn check_head(&self, head: Option<Head>) -> Result<Head, LedgerError> {
-        let head = head.ok_or(LedgerError::Rollback)?;
-        {
-            let known = lock(&self.known);
-            if head.size < known.size {
-                return Err(LedgerError::Rollback);
-            }
-            if head.size == known.size {
-                // Every byte that the next record builds on is compared, not only the root.
-                return if head == *known {
-                    Ok(head)
-                } else {
-                    Err(LedgerError::Fork)
-                };
-            }
-        }
-        head.check(&self.trust)
-            .map_err(|broken| LedgerError::Tampered {
-                seq: head.size,
-                why: broken.to_string(),
-            })?;
-        Ok(head)
-    }
-
     /// Looks whether a commit whose answer was lost has taken place; answers nobody before it knows.
     fn look_for(
         &self,
@@ -407,6 +383,13 @@ impl Shared {
         }
         for (request, kind, seq) in noted {
             self.seen.note(*request, *kind, *seq);
+        }
+        let mut noted = noted.iter().peekable();
+        for record in records {
+            let seq = record.seq.get();
+            let of_request = noted.next_if(|(_, _, noted)| *noted == seq);
+            self.seen
+                .follow(seq, of_request.map(|(request, _, _)| *request));
         }
         self.time.at_least(head.ts);
         {

@@ -6,7 +6,7 @@
 //! written, or, for a request that it has not seen from its filing on, with a walk over the log, whose leaves must have
 //! the signed tree head.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 
@@ -25,10 +25,27 @@ const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
     None => NonZeroU32::MIN,
 };
 
+/// Of so many of the latest records it is known whom they concern.
+const RECENT: usize = 64 * 1024;
+
 /// The records of each request that this process has seen being written from its filing on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen {
     generations: Mutex<Generations>,
+    recent: Mutex<Recent>,
+}
+
+/// Whom the latest records concern, one entry for each, without a gap.
+#[derive(Debug)]
+struct Recent {
+    from: u64,
+    requests: VecDeque<Option<RequestId>>,
+}
+
+impl Recent {
+    fn upto(&self) -> u64 {
+        self.from + self.requests.len() as u64
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +55,51 @@ struct Generations {
 }
 
 impl Seen {
+    /// Nothing was seen yet of a log of this size.
+    pub(super) fn of_size(size: u64) -> Self {
+        Self {
+            generations: Mutex::default(),
+            recent: Mutex::new(Recent {
+                from: size,
+                requests: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// Takes note of whom a record concerns; records come in order, and one that was noted already is passed over.
+    pub(super) fn follow(&self, seq: u64, request: Option<RequestId>) {
+        let mut recent = lock(&self.recent);
+        if seq < recent.upto() {
+            return;
+        }
+        if seq > recent.upto() {
+            recent.from = seq;
+            recent.requests.clear();
+        }
+        recent.requests.push_back(request);
+        if recent.requests.len() > RECENT {
+            recent.requests.pop_front();
+            recent.from += 1;
+        }
+    }
+
+    /// Up to which record it is known whom each concerns.
+    fn upto(&self) -> u64 {
+        lock(&self.recent).upto()
+    }
+
+    /// Whether it is known that no record from `since` up to `size` concerns the request.
+    pub(super) fn untouched(&self, request: &RequestId, since: u64, size: u64) -> bool {
+        let recent = lock(&self.recent);
+        let skipped = since.checked_sub(recent.from);
+        let (Some(Ok(skipped)), true) = (skipped.map(usize::try_from), size <= recent.upto())
+        else {
+            return false;
+        };
+        let mut after = recent.requests.iter().skip(skipped);
+        !after.any(|concerned| concerned.as_ref() == Some(request))
+    }
+
     /// Takes note of a record; noting it twice does no harm.
     ///
     /// A request whose filing was not seen is left out: of such a one not everything may be known.
@@ -75,19 +137,24 @@ impl Seen {
 }
 
 impl Shared {
-    /// Fails unless what was folded are all records of the request.
+    /// Fails unless what was folded are all records of the request; says up to which record of the log that holds.
     ///
     /// # Errors
     /// [`LedgerError::Tampered`] if a record is hidden, [`LedgerError::Moved`] if one was written meanwhile.
-    pub(crate) async fn complete(&self, folded: &Folded) -> Result<(), LedgerError> {
+    pub(crate) async fn complete(&self, folded: &Folded) -> Result<u64, LedgerError> {
         let request = folded.state.request();
         let seen = |all: &[u64]| first_beside(all, &folded.records);
-        let hidden = match self.seen.with(&request, seen) {
-            Some(hidden) => hidden,
-            None => seen(&self.search(request, folded.state.first().0).await?),
+        // Asked before: what is noted meanwhile may be missing from what was seen.
+        let upto = self.seen.upto();
+        let (hidden, upto) = match self.seen.with(&request, seen) {
+            Some(hidden) => (hidden, upto),
+            None => {
+                let (all, size) = self.search(request, folded.state.first().0).await?;
+                (seen(&all), size)
+            }
         };
         let Some(hidden) = hidden else {
-            return Ok(());
+            return Ok(upto);
         };
         let now = self.versions([folded.scope.clone()]).await?;
         if now.get(&folded.scope).copied().unwrap_or(0) != folded.version {
@@ -99,8 +166,8 @@ impl Shared {
         })
     }
 
-    /// The records of a request, as the whole log tells it from its filing on.
-    async fn search(&self, request: RequestId, first: u64) -> Result<Vec<u64>, LedgerError> {
+    /// The records of a request, as the whole log tells it from its filing on, and how long that log is.
+    async fn search(&self, request: RequestId, first: u64) -> Result<(Vec<u64>, u64), LedgerError> {
         let tampered = |seq, why: &str| LedgerError::Tampered {
             seq,
             why: why.to_owned(),
@@ -139,7 +206,7 @@ impl Shared {
                 "a record from here on is not the one that was signed",
             ));
         }
-        Ok(found)
+        Ok((found, head.size))
     }
 }
 

@@ -18,6 +18,7 @@ use super::rows::Row;
 /// must not call the store.
 pub struct Step {
     scopes: BTreeSet<ScopeKey>,
+    since: Option<Seq>,
     build: Box<dyn FnOnce(View) -> Result<Batch, Abort> + Send>,
 }
 
@@ -29,8 +30,37 @@ impl Step {
     ) -> Self {
         Self {
             scopes,
+            since: None,
             build: Box::new(build),
         }
+    }
+
+    /// Has the view hold the records from this number on, unless there are more than [`View::MOST_NEWS`].
+    #[must_use]
+    pub fn with_news_since(mut self, seq: Seq) -> Self {
+        self.since = Some(seq);
+        self
+    }
+
+    /// Has `look` see what the builder makes; for wrappers of stores.
+    #[must_use]
+    pub fn inspected(self, look: impl FnOnce(&Batch) + Send + 'static) -> Self {
+        let Self {
+            scopes,
+            since,
+            build,
+        } = self;
+        Self {
+            scopes,
+            since,
+            build: Box::new(move |view| build(view).inspect(|batch| look(batch))),
+        }
+    }
+
+    /// The first of the records that the view must hold, if it must hold any.
+    #[must_use]
+    pub const fn news_since(&self) -> Option<Seq> {
+        self.since
     }
 
     /// The scopes whose versions the view must hold.
@@ -44,7 +74,11 @@ impl Step {
     /// # Errors
     /// [`StoreError::Aborted`] if the builder said no, [`StoreError::Builder`] if it panicked. Both mean: roll back.
     pub fn build(self, view: View) -> Result<Batch, StoreError> {
-        let Self { scopes: _, build } = self;
+        let Self {
+            scopes: _,
+            since: _,
+            build,
+        } = self;
         match catch_unwind(AssertUnwindSafe(move || build(view))) {
             Ok(Ok(batch)) => Ok(batch),
             Ok(Err(abort)) => Err(StoreError::Aborted(abort)),
@@ -101,6 +135,23 @@ pub struct View {
     pub head: Option<Head>,
     /// How often each scope of the step has moved; 0 if never.
     pub versions: BTreeMap<ScopeKey, u64>,
+    /// The records from [`Step::news_since`] up to the head; none if the step asks for none, or if there are more than
+    /// [`MOST_NEWS`](Self::MOST_NEWS).
+    pub news: Vec<StoredRecord>,
+}
+
+impl View {
+    /// The most records that a store hands to a builder.
+    pub const MOST_NEWS: u32 = 1024;
+
+    /// How many records a store has to hand over, from which on.
+    pub(super) fn news(since: Option<Seq>, head: Option<&Head>) -> Option<(Seq, u32)> {
+        let (since, head) = (since?, head?);
+        let many = u32::try_from(head.size.checked_sub(since.get())?).ok()?;
+        (1..=Self::MOST_NEWS)
+            .contains(&many)
+            .then_some((since, many))
+    }
 }
 
 /// 32 random bytes that key the tags in the store's rows; made by the ledger in the genesis batch, never part of a record.

@@ -12,6 +12,7 @@ use crate::action::RequestId;
 use crate::log::{Chain, Chained, Entry, Head, Kind, Seq, StoredRecord};
 use crate::store::{Abort, Batch, Committed, NewRecord, Row, ScopeKey, Step, StoreError, View};
 
+use super::super::follow::Unfit;
 use super::super::{LedgerError, Shared, threads};
 use super::job::{Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
 
@@ -29,6 +30,8 @@ struct Built {
     /// The size before, and the head after: what to look for if the commit's fate is unknown.
     head: Option<Head>,
     stopped: Option<LedgerError>,
+    /// The log has grown by more than the view held; no job was built.
+    behind: bool,
 }
 
 /// A commit on its way through the store.
@@ -53,6 +56,7 @@ impl Commit {
             build(&for_builder, &mut built, view)
         });
         let shared = Arc::clone(shared);
+        let step = step.with_news_since(Seq::new(shared.known_size()));
         let appending = async move {
             let appended = async { shared.store.append(step).await };
             let appended = AssertUnwindSafe(appended).catch_unwind().await;
@@ -63,16 +67,28 @@ impl Commit {
     }
 
     /// Commits and answers, however long it takes.
-    pub(super) fn end(self, shared: &Shared) {
-        if let Some(error) = shared.broken() {
-            return self.refuse(&error);
+    pub(super) fn end(mut self, shared: &Arc<Shared>) {
+        loop {
+            if let Some(error) = shared.broken() {
+                return self.refuse(&error);
+            }
+            let result = shared.alarms.bell.hushed(|| block_on(self.appending));
+            match answer(shared, take(&self.built), result) {
+                Answered::All => return,
+                Answered::Behind(jobs) => {
+                    let read = shared.catch_up();
+                    self = Self::begin(shared, jobs);
+                    if let Err(error) = read {
+                        shared.stop(error.clone());
+                        return self.refuse(&error);
+                    }
+                }
+            }
         }
-        let result = shared.alarms.bell.hushed(|| block_on(self.appending));
-        answer(shared, take(&self.built), result);
     }
 
     /// Commits and answers if the store needs no waiting for; gives back what is left to do.
-    pub(super) fn try_end(mut self, shared: &Shared) -> Option<Self> {
+    pub(super) fn try_end(mut self, shared: &Arc<Shared>) -> Option<Self> {
         if let Some(error) = shared.broken() {
             self.refuse(&error);
             return None;
@@ -89,10 +105,10 @@ impl Commit {
                 self.appending = Box::pin(std::future::ready(Err(lost)));
                 Some(self)
             }
-            Poll::Ready(result) => {
-                answer(shared, take(&self.built), result);
-                None
-            }
+            Poll::Ready(result) => match answer(shared, take(&self.built), result) {
+                Answered::All => None,
+                Answered::Behind(jobs) => Some(Self::begin(shared, jobs)),
+            },
         }
     }
 
@@ -117,8 +133,15 @@ fn take(built: &Mutex<Built>) -> Built {
     std::mem::take(&mut *built.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Whether the callers were told.
+enum Answered {
+    All,
+    /// Nothing was built: what others wrote has to be read first.
+    Behind(Vec<Box<dyn Job>>),
+}
+
 /// Tells every caller what became of his job.
-fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) {
+fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) -> Answered {
     let Built {
         jobs,
         batch,
@@ -126,7 +149,11 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         noted,
         head,
         stopped,
+        behind,
     } = built;
+    if behind {
+        return Answered::Behind(jobs.into_iter().map(|(job, _)| job).collect());
+    }
     let verdict = match result {
         Ok(_) => Ok(()),
         Err(StoreError::Indeterminate(source)) => shared.look_for(head.as_ref(), source),
@@ -135,7 +162,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
             for (job, _) in jobs {
                 settle(job, Outcome::Aborted);
             }
-            return;
+            return Answered::All;
         }
         Err(error) => Err(LedgerError::from(error)),
     };
@@ -171,12 +198,17 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
             }
         }
     }
+    Answered::All
 }
 
 fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort> {
-    let before = match shared.check_head(view.head) {
+    let before = match shared.check_head(view.head, &view.news) {
         Ok(head) => head,
-        Err(error) => {
+        Err(Unfit::Behind) => {
+            built.behind = true;
+            return Err(Abort::new("more was written than the builder has seen"));
+        }
+        Err(Unfit::Refused(error)) => {
             built.stopped = Some(error);
             return Err(Abort::new(
                 "the store's head is not a continuation of the log",
@@ -195,6 +227,8 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             versions: &versions,
             ts: now,
             seq: Seq::new(chain.size()),
+            size: before.size,
+            concerned: &built.noted,
         });
         let Some(Plan {
             entries,
@@ -214,6 +248,9 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
                 .extend(&entry, now, &key)
                 .map_err(|error| Abort::new(error.to_string()))?;
             placed.push(Placed { seq: next.seq });
+            if let Some(request) = &entry.request {
+                built.noted.push((request.id, entry.kind, next.seq.get()));
+            }
             chained.push(next);
             written.push(entry);
         }
@@ -253,9 +290,6 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             leaf,
         };
         disclosures.extend(entry.disclosures.into_iter().map(|one| (seq, one)));
-        if let Some(request) = &entry.request {
-            built.noted.push((request.id, entry.kind, seq.get()));
-        }
         stored.push(record.clone());
         records.push(NewRecord {
             record,

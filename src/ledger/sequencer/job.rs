@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 
 use crate::action::RequestId;
 use crate::clock::Timestamp;
-use crate::log::{Entry, Frontier, Receipt, Seq, StoredRecord};
+use crate::log::{Entry, Frontier, Kind, Receipt, Seq, StoredRecord};
 use crate::store::{Row, ScopeKey};
 
 use super::super::LedgerError;
@@ -20,9 +20,18 @@ pub(crate) struct Moment<'a> {
     pub(crate) ts: Timestamp,
     /// The number that the job's first record will have.
     pub(crate) seq: Seq,
+    /// How many records the log has before the batch.
+    pub(crate) size: u64,
+    /// The requests that earlier jobs of the batch concern.
+    pub(super) concerned: &'a [(RequestId, Kind, u64)],
 }
 
 impl Moment<'_> {
+    /// Whether an earlier job of the batch concerns the request.
+    pub(crate) fn concerns(&self, request: &RequestId) -> bool {
+        self.concerned.iter().any(|(one, _, _)| one == request)
+    }
+
     /// How often a scope has moved; 0 if never.
     pub(crate) fn version(&self, scope: &ScopeKey) -> u64 {
         self.versions.get(scope).copied().unwrap_or(0)

@@ -264,7 +264,7 @@ impl<'s> Turn<'s> {
 
 /// Gives the turn back, also where something panics.
 struct Released<'s> {
-    shared: &'s Shared,
+    shared: &'s Arc<Shared>,
     jobs: usize,
     /// When the turn was taken, once that is known.
     began: Option<Duration>,

@@ -235,15 +235,20 @@ pub(super) async fn versions_are_counted_inside_the_lock(
         .versions()?;
     must(found == expected, "each naming of a scope moves it by one")?;
     let step = Step::new(scopes, move |view| {
-        if view.versions == expected && view.head.as_ref().is_some_and(|head| head.size == 3) {
+        let news: Vec<u64> = view.news.iter().map(|new| new.seq.get()).collect();
+        if view.versions == expected
+            && news == [1, 2]
+            && view.head.as_ref().is_some_and(|head| head.size == 3)
+        {
             Ok(Draft::of("third").build(&view))
         } else {
             Err(super::super::Abort::new("the view is another"))
         }
-    });
+    })
+    .with_news_since(Seq::new(1));
     must(
         store.append(step).await.is_ok(),
-        "the builder sees the head and the versions of its scopes",
+        "the builder sees the head, the versions of its scopes and the records since then",
     )
 }
 

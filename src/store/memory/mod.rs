@@ -79,9 +79,11 @@ impl Store for MemoryStore {
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
         let head = {
             let mut state = self.lock();
+            let news = View::news(step.news_since(), state.head.as_ref());
             let view = View {
                 head: state.head.clone(),
                 versions: state.versions(step.scopes()),
+                news: news.map_or_else(Vec::new, |(from, many)| state.read(from, many)),
             };
             let batch = step.build(view)?;
             state.check(&batch)?;
@@ -99,15 +101,7 @@ impl Store for MemoryStore {
     }
 
     async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
-        let from = usize::try_from(from.get()).unwrap_or(usize::MAX);
-        Ok(self
-            .lock()
-            .records
-            .iter()
-            .skip(from)
-            .take(limit.get() as usize)
-            .map(|new| new.record.clone())
-            .collect())
+        Ok(self.lock().read(from, limit.get()))
     }
 
     async fn find(&self, query: Query) -> Result<Found, StoreError> {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::action::{Disclosure, InstanceId, Pseudonym, RequestId};
 use crate::canonical::Digest;
-use crate::log::{Head, Seq, leaf_hash};
+use crate::log::{Head, Seq, StoredRecord, leaf_hash};
 
 use super::super::error::StoreError;
 use super::super::rows::{
@@ -49,6 +49,12 @@ impl State {
                 )
             })
             .collect()
+    }
+
+    pub(super) fn read(&self, from: Seq, many: u32) -> Vec<StoredRecord> {
+        let from = usize::try_from(from.get()).unwrap_or(usize::MAX);
+        let some = self.records.iter().skip(from).take(many as usize);
+        some.map(|new| new.record.clone()).collect()
     }
 
     /// Finds everything that could keep the batch from being applied.

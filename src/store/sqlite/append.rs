@@ -17,12 +17,17 @@ use super::transaction::Transaction;
 /// Runs the step and commits what it makes.
 pub(super) fn append(conn: &Connection, step: Step) -> Result<Batch, StoreError> {
     let transaction = Transaction::begin(conn)?;
+    let first = head(conn)?;
+    let news = View::news(step.news_since(), first.as_ref());
     let view = View {
-        head: head(conn)?,
         versions: find::versions(conn, step.scopes())?,
+        news: match news {
+            Some((from, many)) => find::read(conn, from, many)?,
+            None => Vec::new(),
+        },
+        head: first.clone(),
     };
-    let before = view.head.as_ref().map(|head| head.size);
-    let first = view.head.clone();
+    let before = first.as_ref().map(|head| head.size);
     let batch = step.build(view)?;
     batch.check(first.as_ref())?;
     write(conn, &batch, before)?;
