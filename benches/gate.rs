@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Bare, Recording, median, micros, timed};
+use common::{Bare, Recording, median, micros, synced, timed};
 use countersign::action::{Action, ActorChain, Principal, SessionId};
 use countersign::gate::{ApprovalGate, ApprovalGateExt};
 use countersign::host::Countersign;
@@ -101,16 +101,7 @@ fn main() {
             .map(|_| timed(|| secret.sign(&message).unwrap()).1)
             .collect();
         sign.push(micros(&signed));
-        let synced: Vec<_> = (0..100)
-            .map(|_| {
-                timed(|| {
-                    use std::io::Write as _;
-                    (&file).write_all(&[0; 4096]).unwrap();
-                    file.sync_data().unwrap();
-                })
-                .1
-            })
-            .collect();
+        let synced: Vec<_> = (0..100).map(|_| synced(&file)).collect();
         sync.push(micros(&synced));
     }
     let (guard, guard_bare, sign) = (median(guard), median(guard_bare), median(sign));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use common::{Bare, Recording, median, timed};
+use common::{Bare, Recording, median, micros, synced, timed};
 use countersign::action::{Action, ActorChain, Principal, SessionId};
 use countersign::audit::Audit;
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Gate};
@@ -120,6 +120,14 @@ fn calls(gate: &Gate, from: usize, many: usize, action: fn(usize) -> Action) {
     });
 }
 
+/// What rounds of ten thousand calls took, each beside its bare counterpart.
+struct Rounds {
+    ours: f64,
+    bare: f64,
+    batch: f64,
+    sync: f64,
+}
+
 fn throughput(records: usize) {
     let folder = tempfile::tempdir().unwrap();
     let batches = Arc::new(Mutex::new(Vec::new()));
@@ -132,53 +140,74 @@ fn throughput(records: usize) {
     let countersign = open(store, &folder.path().join("keys"));
     let gate = gate(&countersign);
     let mut bare = Bare::on(&folder.path().join("bare.db"));
+    let file = std::fs::File::create(folder.path().join("sync")).unwrap();
     let mut done = 0;
     let mut ten_thousand = || {
         let ((), took) = timed(|| calls(&gate, done, 10_000, read));
         done += 10_000;
         (done, 10_000.0 / took.as_secs_f64())
     };
-    let (mut ours, mut theirs, mut sizes) = (vec![], vec![], vec![]);
-    for _ in 0..ROUNDS {
-        ours.push(ten_thousand().1);
-        // What calls of the same kind write, written bare.
-        recording.store(true, Ordering::Relaxed);
-        ten_thousand();
-        recording.store(false, Ordering::Relaxed);
-        let taken = std::mem::take(&mut *batches.lock().unwrap());
-        let written: usize = taken.iter().map(|batch| batch.records.len()).sum();
-        sizes.push(written as f64 / taken.len() as f64);
-        let ((), took) = timed(|| taken.iter().for_each(|batch| bare.write(batch)));
-        theirs.push(written as f64 / took.as_secs_f64());
-    }
-    let (first, theirs) = (median(ours), median(theirs));
+    let mut rounds = |ten_thousand: &mut dyn FnMut() -> (usize, f64)| {
+        let (mut ours, mut theirs, mut sizes, mut syncs) = (vec![], vec![], vec![], vec![]);
+        for _ in 0..ROUNDS {
+            ours.push(ten_thousand().1);
+            // What calls of the same kind write, written bare.
+            recording.store(true, Ordering::Relaxed);
+            ten_thousand();
+            recording.store(false, Ordering::Relaxed);
+            let taken = std::mem::take(&mut *batches.lock().unwrap());
+            let written: usize = taken.iter().map(|batch| batch.records.len()).sum();
+            sizes.push(written as f64 / taken.len() as f64);
+            let ((), took) = timed(|| taken.iter().for_each(|batch| bare.write(batch)));
+            theirs.push(written as f64 / took.as_secs_f64());
+            syncs.extend((0..20).map(|_| synced(&file)));
+        }
+        Rounds {
+            ours: median(ours),
+            bare: median(theirs),
+            batch: median(sizes),
+            sync: micros(&syncs),
+        }
+    };
+    let first = rounds(&mut ten_thousand);
     println!(
         "durability: SQLite WAL, synchronous=FULL; {TASKS} tasks; medians of {ROUNDS} interleaved rounds of 10,000 calls"
     );
+    println!("append 4 KiB + fdatasync           {:10.1} µs", first.sync);
     println!(
         "mean batch                         {:10.1} records",
-        median(sizes)
+        first.batch
     );
-    println!("bare transactions of these batches {theirs:10.0} records/s");
     println!(
-        "guard, allowed                     {first:10.0} records/s = {:.2} of bare (limit 0.50)",
-        first / theirs
+        "bare transactions of these batches {:10.0} records/s",
+        first.bare
     );
-    let mut last = vec![];
+    println!(
+        "guard, allowed                     {:10.0} records/s = {:.2} of bare (limit 0.50)",
+        first.ours,
+        first.ours / first.bare
+    );
     loop {
         let (done, rate) = ten_thousand();
-        last.push(rate);
         if done % 100_000 == 0 {
             println!("  at {done:9}                     {rate:10.0} records/s");
         }
-        if done >= records {
+        if done + 20_000 * ROUNDS >= records {
             break;
         }
     }
-    let last = last.split_off(last.len().saturating_sub(ROUNDS));
+    let last = rounds(&mut ten_thousand);
     println!(
-        "each 10,000 at the end: {:.2} of each 10,000 at the beginning, medians of {ROUNDS} (limit 0.90)",
-        median(last) / first
+        "at the end                         {:10.0} records/s = {:.2} of bare, whose file is small ({:.0} records/s, fdatasync {:.1} µs)",
+        last.ours,
+        last.ours / last.bare,
+        last.bare,
+        last.sync
+    );
+    println!(
+        "each 10,000 at the end: {:.2} of each 10,000 at the beginning, medians of {ROUNDS} (limit 0.90); bare: {:.2}",
+        last.ours / first.ours,
+        last.bare / first.bare
     );
 }
 

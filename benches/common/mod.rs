@@ -189,3 +189,13 @@ pub fn median(mut all: Vec<f64>) -> f64 {
 pub fn micros(all: &[Duration]) -> f64 {
     median(all.iter().map(|one| one.as_secs_f64() * 1e6).collect())
 }
+
+/// Appends 4 KiB and syncs.
+pub fn synced(mut file: &std::fs::File) -> Duration {
+    timed(|| {
+        use std::io::Write as _;
+        file.write_all(&[0; 4096]).unwrap();
+        file.sync_data().unwrap();
+    })
+    .1
+}

@@ -73,7 +73,7 @@ impl<S: SaltSource + ?Sized> SaltSource for &mut S {
 pub struct NoEntropy;
 
 /// How many salts one call to the system brings.
-const BATCH: usize = 32;
+const BATCH: usize = 8;
 
 /// Salts from the system's random generator, fetched in batches.
 ///

@@ -19,6 +19,11 @@ use crate::store::{EdgeRow, NodeKey, StoreSecret};
 /// without the secret cannot try out names.
 #[must_use]
 pub fn node_key(secret: &StoreSecret, node: &Node) -> NodeKey {
+    named_key(secret, node, &node.to_text())
+}
+
+/// As [`node_key`], where the node's text is at hand.
+pub(crate) fn named_key(secret: &StoreSecret, node: &Node, text: &str) -> NodeKey {
     NodeKey::from_bytes(match node {
         Node::Request(request) => request.as_uuid().into_bytes(),
         Node::Execution(execution) => execution.as_uuid().into_bytes(),
@@ -27,18 +32,18 @@ pub fn node_key(secret: &StoreSecret, node: &Node) -> NodeKey {
         | Node::Agent(_)
         | Node::Dataset(_)
         | Node::Policy(_)
-        | Node::Unnamed(_) => keyed(secret, node),
+        | Node::Unnamed(_) => keyed(secret, text),
     })
 }
 
-fn keyed(secret: &StoreSecret, node: &Node) -> [u8; 16] {
+fn keyed(secret: &StoreSecret, text: &str) -> [u8; 16] {
     // HMAC takes keys of any length (RFC 2104, section 2).
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
         return [0; 16];
     };
     mac.update(b"countersign/node/v1");
     mac.update(&[0]);
-    mac.update(node.to_text().as_bytes());
+    mac.update(text.as_bytes());
     let tag: [u8; 32] = mac.finalize().into_bytes().into();
     tag.first_chunk().copied().unwrap_or_default()
 }

@@ -20,6 +20,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use edges::named_key;
 pub use edges::{edge_row, node_key};
 pub use listed::Listed;
 pub use projections::{Difference, Projection, ProjectionReport, phase_of, timer_of};

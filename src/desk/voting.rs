@@ -277,7 +277,7 @@ impl ReviewDesk {
 
     /// Who has an interest, as the directory knows it now.
     pub(super) async fn interested(&self, state: &RequestState) -> Result<Interested, DeskError> {
-        let chain = rebuild(state)
+        let chain = rebuild(state.bound())
             .and_then(|unbound| unbound.chain())
             .ok_or(DeskError::Erased)?;
         Ok(self

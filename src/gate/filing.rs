@@ -299,7 +299,7 @@ impl Draft<'_> {
                 Err(Refusal::NotFound) => continue,
                 Err(refusal) => return Err(refusal),
             };
-            let unbound = rebuild(&folded.state);
+            let unbound = rebuild(folded.state.bound());
             let same = unbound
                 .as_ref()
                 .is_some_and(|unbound| match &unbound.action {

@@ -134,7 +134,7 @@ async fn abandoned<O: Operation>(parts: &Arc<Parts>, request: RequestId) -> Opti
     if asked_by != ledger.instance && ledger.is_alive(asked_by).await.unwrap_or(true) {
         return None;
     }
-    let unbound = rebuild(&folded.state)?;
+    let unbound = rebuild(folded.state.bound())?;
     let chain = unbound.chain()?;
     let Rebuilt::Action(action) = unbound.action else {
         return None;

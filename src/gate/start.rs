@@ -180,7 +180,7 @@ impl Pass {
 
 /// Whether the records of a request bind, byte for byte, this action of this actor.
 fn binds(state: &RequestState, action: &Action, chain: &ActorChain, session: &SessionId) -> bool {
-    let Some(unbound) = rebuild(state) else {
+    let Some(unbound) = rebuild(state.bound()) else {
         return false;
     };
     match (unbound.chain(), &unbound.action) {

@@ -40,7 +40,7 @@ impl Gate {
 
     /// Compares what the record binds with what this handle was made for.
     fn is_mine(&self, state: &RequestState) -> bool {
-        rebuild(state).is_some_and(|unbound| {
+        rebuild(state.bound()).is_some_and(|unbound| {
             unbound.session == self.session
                 && unbound.chain().is_some_and(|chain| chain == *self.chain)
         })
@@ -125,7 +125,7 @@ impl Gate {
                     return Ok(None);
                 };
                 let Some(Rebuilt::Action(action)) =
-                    rebuild(&folded.state).map(|unbound| unbound.action)
+                    rebuild(folded.state.bound()).map(|unbound| unbound.action)
                 else {
                     return Err(Refusal::CouldNotDecide(Cause::ValueErased));
                 };

@@ -1,13 +1,12 @@
 //! The card of a request as its records tell it.
 
-use crate::action::{Rebuilt, Unbound, unbind};
+use crate::action::{Bound, Rebuilt, Unbound, unbind};
 use crate::approval::{Hidden, Outcome, RequestState, Status};
 use crate::clock::Timestamp;
 use crate::notify::{Card, CardSource, Progress, Sensitive, Settled, Waiting};
 
 /// Rebuilds what was bound; `None` if a value of it was erased or does not fit its record.
-pub(crate) fn rebuild(state: &RequestState) -> Option<Unbound> {
-    let bound = state.bound();
+pub(crate) fn rebuild(bound: &Bound) -> Option<Unbound> {
     let find = |digest: &_| {
         let mut all = bound.disclosures().iter();
         all.find(|disclosure| disclosure.digest() == *digest)
@@ -22,7 +21,7 @@ pub(crate) fn card_of(
     sensitive: Sensitive,
     waiting: Waiting,
 ) -> Option<Card> {
-    let unbound = rebuild(state)?;
+    let unbound = rebuild(state.bound())?;
     let requested = state.requested();
     let known =
         |text: &Option<Hidden<String>>| text.as_ref().and_then(|text| text.known().cloned());

@@ -11,6 +11,7 @@ use crate::store::{ChannelKey, Row, ScopeKey, Tag};
 
 use super::open::salts;
 use super::sequencer::{Appended, Moment, Plan, Written};
+use super::sketch::{Sketch, Subject};
 use super::{Folded, LedgerError, Shared};
 
 /// What a statement has around its body, at most, in bytes.
@@ -31,12 +32,15 @@ pub(crate) struct Drafts {
     moves: Vec<ScopeKey>,
     rows: Vec<Row>,
     channels: Vec<ChannelKey>,
+    /// What the request is about, once that is known.
+    subject: Option<Subject>,
 }
 
 #[derive(Clone)]
 struct Draft {
     event: Event,
     entry: Entry,
+    sketch: Sketch,
 }
 
 impl Drafts {
@@ -60,6 +64,7 @@ impl Drafts {
             id: state.request(),
             digest: state.digest(),
         });
+        drafts.subject = Some(shared.subject(state.bound().clone()));
         drafts.before = Some(state);
         drafts.records = records;
         drafts.expected.insert(scope, version);
@@ -76,7 +81,12 @@ impl Drafts {
     /// The state that the drafted events would begin, for judging before they are written.
     pub(crate) fn provisional(&self) -> Result<RequestState, LedgerError> {
         let mut state = None;
-        for (seq, Draft { event, entry }) in (1..).zip(&self.drafts) {
+        for (seq, draft) in (1..).zip(&self.drafts) {
+            let Draft {
+                event,
+                entry,
+                sketch: _,
+            } = draft;
             let Some(request) = entry.request else {
                 continue;
             };
@@ -107,6 +117,7 @@ impl Drafts {
             moves: Vec::new(),
             rows: Vec::new(),
             channels: Vec::new(),
+            subject: None,
         }
     }
 
@@ -136,7 +147,17 @@ impl Drafts {
                 "its record would take {bytes} bytes and the limit is {limit}: use fewer or shorter names, labels and datasets"
             )));
         }
-        self.drafts.push(Draft { event, entry });
+        if let Event::Requested(requested) = &event {
+            self.subject = Some(self.shared.subject(requested.bound.clone()));
+        }
+        let subject = self.subject.as_ref();
+        let subject = subject.filter(|_| entry.request.is_some());
+        let sketch = self.shared.sketch(&event, subject);
+        self.drafts.push(Draft {
+            event,
+            entry,
+            sketch,
+        });
         Ok(())
     }
 
@@ -188,6 +209,7 @@ impl Drafts {
             moves,
             mut rows,
             channels,
+            subject: _,
         } = self;
         if expected
             .iter()
@@ -213,7 +235,12 @@ impl Drafts {
         let mut state = before;
         let mut entries = Vec::with_capacity(drafts.len());
         let mut moved = moves;
-        for (seq, Draft { event, entry }) in (moment.seq.get()..).zip(drafts) {
+        for (seq, draft) in (moment.seq.get()..).zip(drafts) {
+            let Draft {
+                event,
+                entry,
+                sketch,
+            } = draft;
             // A record of the log itself, such as a policy that is adopted on the way, moves no request.
             let of_request = state.as_ref().filter(|_| entry.request.is_some());
             let scopes = journal::scopes(&event, of_request.map(RequestState::bound));
@@ -233,7 +260,8 @@ impl Drafts {
                 .map_err(|illegal| LedgerError::Illegal(illegal.to_string()))?;
                 records.push(seq);
             }
-            rows.extend(shared.project(&recorded, state.as_ref(), &channels));
+            let state = state.as_ref();
+            rows.extend(shared.project(&recorded, sketch, state, &channels));
             entries.push(entry);
         }
         let after = match (state, &request) {

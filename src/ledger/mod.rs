@@ -27,6 +27,7 @@ mod reader;
 mod seen;
 mod sequencer;
 mod sign;
+mod sketch;
 mod spawner;
 mod threads;
 mod time;

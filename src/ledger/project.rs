@@ -1,57 +1,42 @@
 //! What an event does to the store's projections: the inbox, timers, the outbox and the graph.
 
-use std::collections::BTreeMap;
-
-use crate::action::{
-    ActorChain, BoundActor, BoundHop, DatasetRef, PrincipalId, PrincipalKind, Rebuilt, RequestId,
-    SessionId, join_input,
-};
+use crate::action::{ActorChain, BoundActor, RequestId, SessionId};
 use crate::approval::{Event, Recorded, RequestState};
-use crate::audit::{node_key, phase_of, timer_of};
-use crate::canonical::write_string;
+use crate::audit::{phase_of, timer_of};
 use crate::clock::Timestamp;
 use crate::identity::Directory;
-use crate::lineage::{self, Node};
 use crate::log::Seq;
 use crate::notify::ChannelName;
 use crate::store::{
-    ChannelKey, EdgeRow, NodeRow, NoticeId, NoticeKind, OutboxRow, Phase, Query, RequestRow, Row,
-    Tag,
+    ChannelKey, EdgeRow, NoticeId, NoticeKind, OutboxRow, Phase, Query, RequestRow, Row,
 };
 
-use super::{LedgerError, Shared, lock, rebuild};
+use super::sketch::{Asked, Drawn, Sketch};
+use super::{LedgerError, Shared, lock};
 
 impl Shared {
-    /// The rows that follow from an event, given the state after it.
+    /// The rows that follow from a record, given the state after it.
     pub(super) fn project(
         &self,
         recorded: &Recorded,
+        sketch: Sketch,
         state: Option<&RequestState>,
         channels: &[ChannelKey],
     ) -> Vec<Row> {
-        let mut rows = Vec::new();
-        if let Some(state) = state
-            && recorded.request.is_some()
-        {
-            self.project_request(recorded, state, channels, &mut rows);
+        let (asked, Drawn { edges, nodes }) = self.draw(sketch, recorded.seq);
+        let mut rows = Vec::with_capacity(edges.len() + nodes.len() + 4);
+        if let (Some(asked), Some(state)) = (asked, state) {
+            self.project_request(recorded, asked, state, channels, &mut rows);
         }
-        let sensitive = lineage::sensitive_datasets(recorded);
-        let mut nodes: BTreeMap<Node, NodeRow> = BTreeMap::new();
-        let mut key_of = |node: Node| {
-            nodes
-                .entry(node)
-                .or_insert_with_key(|node| self.node(node, &sensitive))
-                .key
+        let seq = Seq::new(recorded.seq.0);
+        let edge = |(from, relation, to)| EdgeRow {
+            from,
+            relation,
+            to,
+            seq,
         };
-        for edge in lineage::edges_of(recorded, state.map(RequestState::bound)) {
-            rows.push(Row::Edge(EdgeRow {
-                from: key_of(edge.from),
-                relation: edge.relation.code(),
-                to: key_of(edge.to),
-                seq: Seq::new(recorded.seq.0),
-            }));
-        }
-        rows.extend(nodes.into_values().map(Row::Node));
+        rows.extend(edges.into_iter().map(edge).map(Row::Edge));
+        rows.extend(nodes.into_iter().map(Row::Node));
         rows
     }
 
@@ -72,20 +57,25 @@ impl Shared {
     fn project_request(
         &self,
         recorded: &Recorded,
+        asked: Asked,
         state: &RequestState,
         channels: &[ChannelKey],
         rows: &mut Vec<Row>,
     ) {
+        let Asked {
+            actor,
+            tenant,
+            join,
+        } = asked;
         let request = state.request();
         // As the records tell it: whether time has made it something else is the keeper's business.
         let phase = phase_of(state);
-        let actor = state.bound().stamped().map(|stamped| &stamped.actor);
         rows.push(Row::Request(RequestRow {
             request,
             phase,
-            actor: actor.map_or(Tag::from_bytes([0; 32]), |actor| self.actor_tag(actor)),
-            join: self.join_of(state, phase),
-            tenant: actor.and_then(|actor| self.tenant_tag(actor)),
+            actor,
+            join: join.filter(|_| phase == Phase::Pending),
+            tenant,
             filed: state.filed(),
             seq: Seq::new(state.first().0),
         }));
@@ -163,79 +153,6 @@ impl Shared {
                     .filter(|row| row.phase != Phase::Closed)
                     .map(|row| row.request),
             );
-        }
-    }
-
-    /// The tag of an actor, tenant and session; pseudonyms make it the same for every request.
-    fn actor_tag(&self, actor: &BoundActor) -> Tag {
-        let BoundActor {
-            hops,
-            session,
-            tenant,
-        } = actor;
-        // Canonical JSON, so that no two actors have the same bytes.
-        let mut out = br#"{"actor":["#.to_vec();
-        let named = |out: &mut Vec<u8>, kind: PrincipalKind, id: &PrincipalId| {
-            out.extend_from_slice(br#"{"issuer":"#);
-            write_string(out, id.issuer());
-            out.extend_from_slice(br#","kind":"#);
-            write_string(out, kind.as_str());
-            out.extend_from_slice(br#","subject":"#);
-            write_string(out, id.subject());
-            out.push(b'}');
-        };
-        for (index, hop) in hops.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            match hop {
-                BoundHop::Human { person, id: _ } => write_string(&mut out, &person.to_string()),
-                BoundHop::Agent(id) => named(&mut out, PrincipalKind::Agent, id),
-                BoundHop::Service(id) => named(&mut out, PrincipalKind::Service, id),
-            }
-        }
-        out.extend_from_slice(br#"],"session":"#);
-        write_string(&mut out, session.as_str());
-        out.extend_from_slice(br#","tenant":"#);
-        match tenant {
-            Some(tenant) => write_string(&mut out, tenant.as_str()),
-            None => out.extend_from_slice(b"null"),
-        }
-        out.push(b'}');
-        self.tag("countersign/actor/v1", &out)
-    }
-
-    /// The index by which an equal action joins: only while the request is pending.
-    fn join_of(&self, state: &RequestState, phase: Phase) -> Option<Tag> {
-        if phase != Phase::Pending {
-            return None;
-        }
-        let unbound = rebuild(state)?;
-        let chain = unbound.chain()?;
-        let Rebuilt::Action(action) = &unbound.action else {
-            return None;
-        };
-        Some(self.join_tag(&join_input(action, &chain, &unbound.session)))
-    }
-
-    pub(crate) fn join_tag(&self, input: &[u8]) -> Tag {
-        self.tag("countersign/join/v1", input)
-    }
-
-    fn tenant_tag(&self, actor: &BoundActor) -> Option<Tag> {
-        let tenant = actor.tenant.as_ref()?;
-        Some(self.tag("countersign/tenant/v1", tenant.as_str().as_bytes()))
-    }
-
-    /// A node's row; its text is kept unless it names a dataset that is marked sensitive.
-    pub(super) fn node(&self, node: &Node, sensitive: &[DatasetRef]) -> NodeRow {
-        NodeRow {
-            key: node_key(&self.secret, node),
-            kind: node.kind().code(),
-            clear: match node {
-                Node::Dataset(dataset) if sensitive.contains(dataset) => None,
-                _ => Some(node.to_text()),
-            },
         }
     }
 }

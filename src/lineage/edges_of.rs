@@ -2,7 +2,8 @@
 
 use crate::action::{Bound, BoundHop, DatasetRef, RequestId};
 use crate::approval::{
-    Basis, DatasetName, Decision, Derivation, Event, Finished, Hidden, Recorded, Started, Touched,
+    At, Basis, DatasetName, Decision, Derivation, Event, Finished, Hidden, Recorded, Started,
+    Touched,
 };
 
 use super::edge::{Edge, Relation};
@@ -19,19 +20,44 @@ use super::node::{Node, Unnamed};
 /// Everything else adds none. The same record always adds the same edges, each once, so adding them again changes nothing.
 #[must_use]
 pub fn edges_of(recorded: &Recorded, bound: Option<&Bound>) -> Vec<Edge> {
-    let mut edges = Edges {
-        recorded,
-        found: Vec::new(),
+    let Recorded {
+        seq,
+        ts,
+        request: _,
+        action: _,
+        event,
+    } = recorded;
+    let links = links_of(event, *seq, bound).into_iter();
+    let edge = |Link { from, relation, to }| Edge {
+        from,
+        relation,
+        to,
+        seq: *seq,
+        ts: *ts,
     };
-    match &recorded.event {
-        Event::Requested(requested) => edges.requested(&requested.bound, &requested.decision),
-        Event::Voted(voted) => edges.add(
-            Node::Vote(recorded.seq),
+    links.map(edge).collect()
+}
+
+/// An edge without the record that adds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Link {
+    pub(crate) from: Node,
+    pub(crate) relation: Relation,
+    pub(crate) to: Node,
+}
+
+/// The edges that an event adds when it is recorded as `at`.
+pub(crate) fn links_of(event: &Event, at: At, bound: Option<&Bound>) -> Vec<Link> {
+    let mut links = Links(Vec::new());
+    match event {
+        Event::Requested(requested) => links.requested(&requested.bound, &requested.decision),
+        Event::Voted(voted) => links.add(
+            Node::Vote(at),
             Relation::WasAttributedTo,
             Node::Person(voted.person),
         ),
-        Event::Started(started) => edges.started(started, bound),
-        Event::Finished(finished) => edges.finished(finished),
+        Event::Started(started) => links.started(started, bound),
+        Event::Finished(finished) => links.finished(finished),
         Event::PolicyAdopted(_)
         | Event::Reassessed(_)
         | Event::LeaseRenewed(_)
@@ -45,19 +71,16 @@ pub fn edges_of(recorded: &Recorded, bound: Option<&Bound>) -> Vec<Edge> {
         | Event::Clock(_)
         | Event::ClockAcknowledged(_) => {}
     }
-    let Edges {
-        recorded: _,
-        mut found,
-    } = edges;
+    let Links(mut found) = links;
     found.sort();
     found.dedup();
     found
 }
 
-/// The datasets whose names `recorded` hides: a store keeps none of their texts in the clear.
+/// The datasets whose names an event hides: a store keeps none of their texts in the clear.
 #[must_use]
-pub fn sensitive_datasets(recorded: &Recorded) -> Vec<DatasetRef> {
-    let Event::Finished(finished) = &recorded.event else {
+pub fn sensitive_datasets(event: &Event) -> Vec<DatasetRef> {
+    let Event::Finished(finished) = event else {
         return Vec::new();
     };
     let all = finished.used.iter().chain(&finished.generated);
@@ -65,20 +88,11 @@ pub fn sensitive_datasets(recorded: &Recorded) -> Vec<DatasetRef> {
     sensitive.filter_map(Touched::reference).collect()
 }
 
-struct Edges<'a> {
-    recorded: &'a Recorded,
-    found: Vec<Edge>,
-}
+struct Links(Vec<Link>);
 
-impl Edges<'_> {
+impl Links {
     fn add(&mut self, from: Node, relation: Relation, to: Node) {
-        self.found.push(Edge {
-            from,
-            relation,
-            to,
-            seq: self.recorded.seq,
-            ts: self.recorded.ts,
-        });
+        self.0.push(Link { from, relation, to });
     }
 
     fn requested(&mut self, bound: &Bound, decision: &Decision) {

@@ -22,6 +22,7 @@ mod search;
 mod tests;
 
 pub use edge::{Edge, Relation};
+pub(crate) use edges_of::{Link, links_of};
 pub use edges_of::{edges_of, sensitive_datasets};
 pub use follow::{Direction, Question};
 pub use graph::Graph;

@@ -175,9 +175,9 @@ fn a_sensitive_dataset_is_the_same_one_wherever_it_is_named() {
     assert!(answer.nodes.contains(&dataset("/out")));
 
     let last = writes.records.last().unwrap();
-    assert_eq!(sensitive_datasets(last), [secret.reference()]);
+    assert_eq!(sensitive_datasets(&last.event), [secret.reference()]);
     assert_eq!(
-        sensitive_datasets(reads.records.last().unwrap()),
+        sensitive_datasets(&reads.records.last().unwrap().event),
         Vec::<DatasetRef>::new()
     );
 }

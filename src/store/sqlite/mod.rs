@@ -48,7 +48,7 @@ use open::{ReadOnly, Site};
 use pool::Pool;
 use runtime::Runtime;
 use transaction::Transaction;
-use turns::Turns;
+use turns::{Turn, Turns};
 
 pub use options::{Sharing, SqliteOptions};
 pub use reader::SqliteReader;
@@ -162,15 +162,12 @@ impl SqliteStore {
             .ok_or(StoreError::Unsupported("it was opened for reading only"))
     }
 
-    fn append_now(&self, step: Step) -> Result<Committed, StoreError> {
-        let writing = self.writing()?;
-        let batch = {
-            let conn = writing.lock();
-            let _turn = writing.turns.take()?;
-            writing.checkpointer.help(&conn);
-            append::append(&conn, step)?
-        };
-        writing.checkpointer.wrote(&batch);
+    fn append_in(&self, held: Held<'_>, step: Step) -> Result<Committed, StoreError> {
+        let checkpointer = &held.writing.checkpointer;
+        checkpointer.help(&held.conn);
+        let batch = append::append(&held.conn, step)?;
+        drop(held);
+        checkpointer.wrote(&batch);
         self.bells.ring();
         self.runtime.ring_others();
         Ok(Committed { head: batch.head })
@@ -189,10 +186,9 @@ impl SqliteStore {
             _ => None,
         };
         let tended = {
-            let conn = writing.lock();
-            let _turn = writing.turns.take()?;
-            let transaction = Transaction::begin(&conn)?;
-            let tended = tend::tend(&conn, chore)?;
+            let held = writing.hold()?;
+            let transaction = Transaction::begin(&held.conn)?;
+            let tended = tend::tend(&held.conn, chore)?;
             transaction.commit()?;
             tended
         };
@@ -219,18 +215,48 @@ impl SqliteStore {
     }
 }
 
+/// The connection and the turn of who writes now.
+///
+/// INVARIANT: the turn is given back before the connection. Locks on a file are not counted, so that whoever got the connection first
+/// would have the turn taken away.
+struct Held<'w> {
+    writing: &'w Writing,
+    _turn: Turn<'w>,
+    conn: MutexGuard<'w, Connection>,
+}
+
 impl Writing {
-    /// Whether another writer would have to be waited for.
-    fn is_busy(&self) -> Result<bool, StoreError> {
-        match self.conn.try_lock() {
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Ok(_) | Err(TryLockError::Poisoned(_)) => self.turns.taken(),
-        }
+    /// Waits for everybody who writes.
+    fn hold(&self) -> Result<Held<'_>, StoreError> {
+        // A panic leaves at most an open transaction, which the next one to begin rolls back.
+        let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turns.take()?;
+        Ok(Held {
+            writing: self,
+            _turn: turn,
+            conn,
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic leaves at most an open transaction, which the next one to begin rolls back.
-        self.conn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `None` if another writer would have to be waited for.
+    fn hold_if_free(&self) -> Result<Option<Held<'_>>, StoreError> {
+        let Some(conn) = self.conn_if_free() else {
+            return Ok(None);
+        };
+        let turn = self.turns.take_if_free()?;
+        Ok(turn.map(|turn| Held {
+            writing: self,
+            _turn: turn,
+            conn,
+        }))
+    }
+
+    fn conn_if_free(&self) -> Option<MutexGuard<'_, Connection>> {
+        match self.conn.try_lock() {
+            Ok(conn) => Some(conn),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
@@ -249,19 +275,21 @@ impl Store for SqliteStore {
     }
 
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
-        // Whoever cannot have his thread held up by another writer polls once and sees that it is not ready.
-        if self.writing()?.is_busy()? {
-            let mut seen = false;
-            poll_fn(|context| {
-                if std::mem::replace(&mut seen, true) {
-                    return Poll::Ready(());
-                }
-                context.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await;
+        let writing = self.writing()?;
+        if let Some(held) = writing.hold_if_free()? {
+            return self.append_in(held, step);
         }
-        self.append_now(step)
+        // Whoever cannot have his thread held up by another writer polls once and sees that it is not ready.
+        let mut seen = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut seen, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.append_in(writing.hold()?, step)
     }
 
     async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
@@ -272,8 +300,14 @@ impl Store for SqliteStore {
         if let Query::Versions(scopes) = &query
             && scopes.len() <= find::SCOPES
         {
-            let versions = self.pool.read_once(|conn| find::versions(conn, scopes))?;
-            return Ok(Found::Versions(versions));
+            // Who wrote last has the pages at hand, which another connection would have to read again after each commit.
+            let writer = self.writing.as_ref().map(|writing| writing.conn.try_lock());
+            let versions = match writer {
+                Some(Ok(conn)) => find::versions(&conn, scopes),
+                // A writer that panicked may have left a transaction open.
+                None | Some(Err(_)) => self.pool.read_once(|conn| find::versions(conn, scopes)),
+            };
+            return versions.map(Found::Versions);
         }
         self.pool.read(|conn| match query {
             Query::Instances => self

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -105,9 +105,7 @@ impl Runtime {
 
     /// The other processes' sockets. The directory is read again only after it has changed.
     fn others(&self) -> Arc<[String]> {
-        let changed = fs::metadata(&self.path)
-            .and_then(|folder| folder.modified())
-            .ok();
+        let changed = self.changed();
         let mut known = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((then, names)) = &*known
             && changed == Some(*then)
@@ -125,6 +123,26 @@ impl Runtime {
         let settled = changed.filter(|then| then.elapsed().is_ok_and(|age| age > TICK));
         *known = settled.map(|then| (then, Arc::clone(&names)));
         names
+    }
+
+    /// When the directory was last changed.
+    fn changed(&self) -> Option<SystemTime> {
+        let opened = self.folder().ok().and_then(|folder| folder.metadata().ok());
+        let folder = match opened {
+            // Of an opened directory it is told without following its path, and that after each commit.
+            Some(folder) if folder.nlink() > 0 => folder,
+            // It was removed, or was never there.
+            _ => fs::metadata(&self.path).ok()?,
+        };
+        folder.modified().ok()
+    }
+
+    fn folder(&self) -> io::Result<&File> {
+        if self.folder.get().is_none() {
+            drop(self.folder.set(File::open(&self.path)?));
+        }
+        let folder = self.folder.get().ok_or(io::ErrorKind::NotFound)?;
+        Ok(folder)
     }
 
     fn ring(&self, name: &str) {
@@ -157,13 +175,9 @@ impl Runtime {
         if plain.as_os_str().as_bytes().len() <= LONGEST_ADDRESS {
             return Ok(plain);
         }
-        if self.folder.get().is_none() {
-            drop(self.folder.set(File::open(&self.path)?));
-        }
-        let folder = self.folder.get().ok_or(io::ErrorKind::NotFound)?;
         Ok(PathBuf::from(format!(
             "/proc/self/fd/{}/{name}",
-            folder.as_raw_fd()
+            self.folder()?.as_raw_fd()
         )))
     }
 }

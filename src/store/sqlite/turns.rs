@@ -28,17 +28,12 @@ impl Turns {
             .map_err(|error| StoreError::unavailable(std::io::Error::from(error)))?;
         Ok(Turn(&self.0))
     }
-}
 
-impl Turns {
-    /// Whether somebody writes now, in this process or in another.
-    pub(super) fn taken(&self) -> Result<bool, StoreError> {
+    /// `None` if somebody writes now, in this process or in another.
+    pub(super) fn take_if_free(&self) -> Result<Option<Turn<'_>>, StoreError> {
         match flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                drop(Turn(&self.0));
-                Ok(false)
-            }
-            Err(Errno::WOULDBLOCK) => Ok(true),
+            Ok(()) => Ok(Some(Turn(&self.0))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(StoreError::unavailable(std::io::Error::from(error))),
         }
     }
