@@ -19,6 +19,7 @@ mod head_file;
 mod keeper;
 mod keys;
 mod open;
+mod open_error;
 mod parts;
 mod people;
 mod project;
@@ -54,7 +55,7 @@ use crate::store::{Store, StoreError, StoreSecret};
 
 pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
-pub use open::OpenError;
+pub use open_error::OpenError;
 pub use spawner::Spawner;
 
 pub(crate) use bounded::NoAnswer;
