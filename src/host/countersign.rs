@@ -15,7 +15,7 @@ use crate::gate::{self, AuthorizedFor, Gate, Refusal};
 use crate::identity::{Authenticator, Directory};
 use crate::ledger::{self, Keys, OpenError, Options, Parts, Spawner, apart};
 use crate::lineage::LineageRecorder;
-use crate::log::{Receipt, Role, Seq, Signer, TrustedKeys};
+use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys};
 use crate::notify::Notifier;
 use crate::policy::PolicyEvaluator;
 use crate::store::Store;
@@ -57,6 +57,10 @@ impl std::fmt::Debug for Opening {
 
 impl Countersign {
     /// Opens the log in a store, or begins one in an empty store.
+    ///
+    /// A log is opened only if one of the keys signed its beginning, or one that [`Keys::begun_by`] names. The first opening
+    /// of a database writes the log's id down beside the keys; afterwards another log there, or none, is refused.
+    /// [`Opening::expecting`] has the host say which log it must be.
     ///
     /// Await the [`Opening`], after choosing what differs from the defaults.
     pub fn open(
@@ -128,6 +132,12 @@ impl Countersign {
         }
         self.parts.ledger.operate_with(key);
         Ok(Operator::new(Arc::clone(&self.parts)))
+    }
+
+    /// The id of the log, for [`Opening::expecting`].
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        *self.parts.ledger.trust.log()
     }
 
     /// The public keys that this process knows of, as an auditor has to be given them.
@@ -212,6 +222,16 @@ impl Opening {
     /// The checkpoint origin of a log that is begun here, for example `audit.example.com/payments`.
     pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
         self.options.origin = Some(origin.into());
+        self
+    }
+
+    /// Opens this log and no other, and begins none; its id is what [`Countersign::log`] said when it was begun.
+    ///
+    /// The word of the host stands in place of the list `logs` beside the keys, which is then neither read nor written. It serves
+    /// where the host keeps its settings out of reach of whoever can write the store, where the keys cannot be written to,
+    /// and where the store is in no file. That the log was begun by one of our keys is asked all the same.
+    pub fn expecting(mut self, log: LogId) -> Self {
+        self.options.expected = Some(log);
         self
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use crate::log::{KeyName, PublicKey, Role, SecretKey, Signer, TrustedKeys, VerifierKey};
+use crate::log::{KeyId, KeyName, PublicKey, Role, SecretKey, Signer, TrustedKeys, VerifierKey};
 
 const HEADER: &str = "countersign-secret-key v1 ed25519 ";
 const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator];
@@ -20,10 +20,17 @@ const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator
 /// Keys are made by [`Keys::create`] alone: neither opening a log nor verifying one ever makes a key.
 /// A process holds only the roles it needs; a desk that runs as another operating-system user holds its own
 /// directory with the role `desk`, and then no code in the agent's process can approve.
+///
+/// Beside its keys a directory keeps the file `logs`: which log lies in which database. It is written when a database is
+/// first opened with these keys; from then on another log in its place, or none, is refused. The directory must lie where
+/// whoever can write the store's files cannot write.
 #[derive(Clone)]
 pub struct Keys {
     signers: BTreeMap<Role, Arc<dyn Signer>>,
     others: Vec<(PublicKey, BTreeSet<Role>)>,
+    /// Keys of others, which may begin the logs that this process goes on with.
+    beginners: Vec<KeyId>,
+    directory: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -133,6 +140,8 @@ impl Keys {
         Ok(Self {
             signers,
             others: Vec::new(),
+            beginners: Vec::new(),
+            directory: Some(directory.to_path_buf()),
         })
     }
 
@@ -147,6 +156,8 @@ impl Keys {
         Ok(Self {
             signers,
             others: Vec::new(),
+            beginners: Vec::new(),
+            directory: None,
         })
     }
 
@@ -165,10 +176,49 @@ impl Keys {
     }
 
     /// Names a public key of another process in the genesis of a log that these keys begin.
+    ///
+    /// Such a key may sign in the log what its roles allow; it may not begin one in our name, see [`Keys::begun_by`].
     #[must_use]
     pub fn naming(mut self, key: PublicKey, roles: impl IntoIterator<Item = Role>) -> Self {
         self.others.push((key, roles.into_iter().collect()));
         self
+    }
+
+    /// Takes the logs that this key of another process began for ours, besides those that our own keys began.
+    ///
+    /// Whoever can write the store's files can write a genesis that names our public keys, and keys of his own beside
+    /// them, so a log is opened only if one of our keys, or one that is named here, signed its genesis. A desk that runs
+    /// apart names a key of the process that begins the log:
+    ///
+    /// ```
+    /// # use countersign::{Keys, log::Role};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (gate, desk) = (folder.path().join("gate.keys"), folder.path().join("desk.keys"));
+    /// let desk = Keys::create_for(desk, [Role::Desk, Role::Checkpoint])?;
+    /// let mut gate = Keys::create_for(gate, [Role::Gate, Role::Checkpoint])?;
+    /// for (key, roles) in desk.public() {
+    ///     gate = gate.naming(key, roles); // what the genesis says
+    /// }
+    /// let began = gate.signer(Role::Gate).expect("made above").public().clone();
+    /// let desk = desk.begun_by(began); // whose genesis counts
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn begun_by(mut self, key: PublicKey) -> Self {
+        self.beginners.push(key.id());
+        self
+    }
+
+    /// Whether a genesis with a signature by this key begins a log of ours.
+    pub(super) fn may_begin(&self, key: &KeyId) -> bool {
+        let own = self.signers.values().map(|signer| signer.public().id());
+        own.chain(self.beginners.iter().copied())
+            .any(|id| id == *key)
+    }
+
+    /// Where the keys lie.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// The signer for a role, where this process holds one.

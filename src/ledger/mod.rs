@@ -18,8 +18,10 @@ mod graph;
 mod head_file;
 mod keeper;
 mod keys;
+mod known_logs;
 mod open;
 mod open_error;
+mod ours;
 mod parts;
 mod people;
 mod project;
@@ -55,7 +57,8 @@ use crate::store::{Store, StoreError, StoreSecret};
 
 pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
-pub use open_error::OpenError;
+pub use known_logs::KnownLogsError;
+pub use open_error::{OpenError, SaidBy};
 pub use spawner::Spawner;
 
 pub(crate) use bounded::NoAnswer;

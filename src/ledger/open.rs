@@ -9,13 +9,14 @@ use crate::approval::ClockDoubt;
 use crate::canonical::Digest;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::log::{
-    Chain, Enforcement, Frontier, Genesis, Head, LogId, Origin, PAYLOAD_TYPE, PublicKey, Role, Seq,
-    Signature, Trust, VerifiedGenesis, leaf_hash, pae,
+    Chain, Enforcement, Frontier, Genesis, Head, LogId, Origin, PAYLOAD_TYPE, Role, Seq, Signature,
+    Trust, leaf_hash, pae,
 };
 use crate::notify::Notifier;
 use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
 
-use super::head_file::HeadFile;
+use super::head_file::{HeadFile, Mark};
+use super::ours::{Place, known_trust};
 use super::sequencer::Sequencer;
 use super::{
     Keys, Limits, OpenError, Shared, Spawner, alarms, courier, feed, keeper, people, time, waiters,
@@ -30,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) recorders: Vec<Arc<dyn crate::lineage::LineageRecorder>>,
     pub(crate) spawner: Option<Spawner>,
     pub(crate) origin: Option<String>,
+    pub(crate) expected: Option<LogId>,
     pub(crate) limits: Limits,
     pub(crate) enforcement: Enforcement,
 }
@@ -43,6 +45,7 @@ impl Default for Options {
             recorders: Vec::new(),
             spawner: None,
             origin: None,
+            expected: None,
             limits: Limits::default(),
             enforcement: Enforcement::Enforced,
         }
@@ -66,13 +69,15 @@ pub(crate) async fn open(
         recorders,
         spawner,
         origin,
+        expected,
         limits,
         enforcement,
     } = options;
     let time = time::GateTime::start(Arc::clone(&clock));
+    let database = store.guarantees().database;
+    let place = Place::new(expected, &keys, database.as_deref())?;
     let path = head_file.or_else(|| {
-        let database = store.guarantees().database?;
-        let mut name = database.into_os_string();
+        let mut name = database?.into_os_string();
         name.push(".head");
         Some(PathBuf::from(name))
     });
@@ -82,16 +87,19 @@ pub(crate) async fn open(
             begin(
                 &store,
                 &keys,
+                &place,
                 path.as_deref(),
-                origin,
-                enforcement,
-                time.now(),
-                limits,
+                Beginning {
+                    origin,
+                    enforcement,
+                    now: time.now(),
+                    limits,
+                },
             )
             .await?
         }
     };
-    let trust = known_trust(&store, &keys, enforcement).await?;
+    let (trust, genesis) = known_trust(&store, &keys, enforcement).await?;
     head.check(&trust).map_err(|broken| OpenError::Broken {
         seq: head.size.saturating_sub(1),
         why: broken.to_string(),
@@ -101,6 +109,7 @@ pub(crate) async fn open(
         Some(path) => Some(check_outside(&store, &head, &trust, path).await?),
         None => None,
     };
+    place.settle(*trust.log(), genesis)?;
     let secret = store
         .find(Query::Secret)
         .await?
@@ -181,16 +190,28 @@ pub(crate) async fn open(
     Ok(Opened { shared })
 }
 
-/// Writes the genesis. The head file comes first, so that its absence always means something.
-async fn begin(
-    store: &Arc<dyn Store>,
-    keys: &Keys,
-    head_file: Option<&Path>,
+/// What a new log is to be.
+struct Beginning {
     origin: Option<String>,
     enforcement: Enforcement,
     now: Timestamp,
     limits: Limits,
+}
+
+/// Writes the genesis. The head file comes first, so that its absence always means something.
+async fn begin(
+    store: &Arc<dyn Store>,
+    keys: &Keys,
+    place: &Place,
+    head_file: Option<&Path>,
+    beginning: Beginning,
 ) -> Result<Head, OpenError> {
+    let Beginning {
+        origin,
+        enforcement,
+        now,
+        limits,
+    } = beginning;
     let signer_role = [Role::Operator, Role::Gate]
         .into_iter()
         .find(|role| keys.signer(*role).is_some())
@@ -199,24 +220,27 @@ async fn begin(
     let checkpoint_signer = keys
         .signer(Role::Checkpoint)
         .ok_or(OpenError::NoKeyToBegin)?;
-    let mut log = LogId::generate().map_err(|_| no_entropy())?;
-    if let Some(path) = head_file {
-        match HeadFile::open(path)? {
-            None => drop(HeadFile::create(path, log, 0o600)?),
-            Some(mut file) => {
-                let mark = file.read()?;
-                if mark.size > 0 {
-                    return Err(OpenError::Rollback {
-                        store: 0,
-                        outside: mark.size,
-                        head_file: path.to_path_buf(),
-                    });
-                }
-                // An earlier beginning was cut short between the head file and the genesis.
-                log = mark.log;
-            }
-        }
+    let left = match head_file {
+        Some(path) => HeadFile::open(path)?
+            .map(|mut file| file.read())
+            .transpose()?,
+        None => None,
+    };
+    if let Err(refused) = check_never_begun(place, head_file, left.as_ref()) {
+        // Another process may have begun it since we looked.
+        return store.head().await?.ok_or(refused);
     }
+    let log = match left {
+        // An earlier beginning was cut short between the head file and the genesis.
+        Some(mark) => mark.log,
+        None => {
+            let log = LogId::generate().map_err(|_| no_entropy())?;
+            if let Some(path) = head_file {
+                drop(HeadFile::create(path, log, 0o600)?);
+            }
+            log
+        }
+    };
     let default = match enforcement {
         Enforcement::Enforced => format!("countersign.local/{log}"),
         Enforcement::Testing => format!("testing/{log}"),
@@ -285,6 +309,24 @@ async fn begin(
     }
 }
 
+/// Nothing says that there was a log here already.
+fn check_never_begun(
+    place: &Place,
+    head_file: Option<&Path>,
+    left: Option<&Mark>,
+) -> Result<(), OpenError> {
+    if let (Some(path), Some(mark)) = (head_file, left)
+        && mark.size > 0
+    {
+        return Err(OpenError::Rollback {
+            store: 0,
+            outside: mark.size,
+            head_file: path.to_path_buf(),
+        });
+    }
+    place.check_empty(left.map(|mark| mark.log))
+}
+
 fn sign_with(
     signer: &dyn crate::log::Signer,
     pae: &[u8],
@@ -295,35 +337,6 @@ fn sign_with(
 
 fn no_entropy() -> OpenError {
     OpenError::System(std::io::Error::other("no random bytes, or a signer failed"))
-}
-
-/// What the log says about itself, with the demand that it names the keys this process signs with.
-async fn known_trust(
-    store: &Arc<dyn Store>,
-    keys: &Keys,
-    enforcement: Enforcement,
-) -> Result<Trust, OpenError> {
-    let first = store.read(Seq::new(0), std::num::NonZeroU32::MIN).await?;
-    let genesis = first.first().ok_or(StoreError::Corrupt {
-        what: "record 0 is missing".to_owned(),
-    })?;
-    let genesis = VerifiedGenesis::check(genesis).map_err(|broken| OpenError::Broken {
-        seq: 0,
-        why: broken.to_string(),
-    })?;
-    let trust = Trust::on_genesis(&genesis);
-    if trust.origin().is_testing() != (enforcement == Enforcement::Testing) {
-        return Err(OpenError::TestingLog);
-    }
-    for role in [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator] {
-        let own: Option<&PublicKey> = keys.signer(role).map(|signer| signer.public());
-        if let Some(own) = own
-            && !trust.has_role(&own.id(), role)
-        {
-            return Err(OpenError::ForeignKey { role });
-        }
-    }
-    Ok(trust)
 }
 
 /// Re-hashes the last entries, at most 256, and compares the right edge with the signed head.

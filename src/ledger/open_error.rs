@@ -1,11 +1,12 @@
 //! What can be wrong with a log that is to be opened.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use crate::log::Role;
+use crate::log::{KeyId, LogId, Role};
 use crate::store::StoreError;
 
-use super::LedgerError;
+use super::{KnownLogsError, LedgerError};
 
 /// Why a log was not opened; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,46 @@ pub enum OpenError {
         /// The role.
         role: Role,
     },
+    /// The log names our keys, but nobody who may begin a log of ours has signed its genesis.
+    #[error(
+        "the log {log} names the keys of this process, but was begun by the key {key}, which this process neither holds nor was told of. \
+         If that key is yours, name it with `Keys::begun_by`; if not, keep the store as evidence and put yours back"
+    )]
+    BegunByStranger {
+        /// What the log calls itself.
+        log: LogId,
+        /// The key that signed its genesis.
+        key: KeyId,
+    },
+    /// The store holds another log than it should.
+    #[error("the store holds the log {found}, but {by} says that it should be the log {expected}: {}", by.remedy())]
+    AnotherLog {
+        /// The log that should be there.
+        expected: LogId,
+        /// The log that is there.
+        found: LogId,
+        /// Who says so.
+        by: SaidBy,
+    },
+    /// The store holds a log with the right id that begins with another genesis.
+    #[error("the log {log} in the store begins with another genesis than {by} says: {}", by.remedy())]
+    AnotherBeginning {
+        /// The log.
+        log: LogId,
+        /// Who says so.
+        by: SaidBy,
+    },
+    /// The store is empty, but a log should be there; none was begun.
+    #[error("the store is empty, but {by} says that the log {expected} was begun already: {}", by.remedy())]
+    LogGone {
+        /// The log that should be there.
+        expected: LogId,
+        /// Who says so.
+        by: SaidBy,
+    },
+    /// The list of known logs beside the keys could not be used.
+    #[error(transparent)]
+    KnownLogs(#[from] KnownLogsError),
     /// A log needs a key to begin with.
     #[error("a new log needs keys with the roles `checkpoint` and `gate` or `operator`")]
     NoKeyToBegin,
@@ -82,6 +123,36 @@ pub enum OpenError {
     /// The system refused threads or random bytes.
     #[error("the system refused what the library needs")]
     System(#[source] std::io::Error),
+}
+
+/// Who says which log a store should hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaidBy {
+    /// The host, with [`Opening::expecting`](crate::host::Opening::expecting).
+    Host,
+    /// The file `logs` of the key directory, where the log was written down when it was first opened.
+    List(PathBuf),
+}
+
+impl SaidBy {
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Host => "open the store that holds it, or change what the host expects",
+            Self::List(_) => {
+                "put that log back; only if it was given up on purpose, take its line out of the file"
+            }
+        }
+    }
+}
+
+impl fmt::Display for SaidBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("the host"),
+            Self::List(file) => write!(f, "`{}`", file.display()),
+        }
+    }
 }
 
 impl From<LedgerError> for OpenError {

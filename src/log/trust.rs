@@ -34,8 +34,9 @@ impl Trust {
 
     /// Takes the genesis at its word.
     ///
-    /// Whoever can write the file can write another genesis with keys of their own. This is for a writer
-    /// that finds its own keys in the genesis, and for telling how far a log agrees with itself.
+    /// Whoever can write the file can write another genesis with keys of their own, and name yours beside
+    /// them. This is for a writer that finds a signature under the genesis by a key that it trusts, and for
+    /// telling how far a log agrees with itself.
     #[must_use]
     pub fn on_genesis(genesis: &VerifiedGenesis) -> Self {
         let genesis = genesis.genesis();

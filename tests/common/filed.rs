@@ -53,9 +53,16 @@ impl Filed {
             sql,
             _folder,
         } = self;
-        let (keys, clock) = (world.keys.clone(), world.clock.clone());
-        world.close();
-        let folder = tempfile::tempdir().unwrap();
+        let World {
+            countersign,
+            desk,
+            clock,
+            keys,
+            folder,
+            directory: _,
+        } = world;
+        drop(desk);
+        block_on(countersign.close());
         let world = World::open(
             &rules(),
             PEOPLE,
