@@ -12,7 +12,7 @@ use crate::approval::{
     Derivation, EndCode, Event, Finished, Hidden, Outcome, ResultDigest, Status, Timing, Touched,
 };
 use crate::clock::Timestamp;
-use crate::ledger::{Drafts, Folded, LedgerError, Parts};
+use crate::ledger::{Drafts, Folded, LastWords, LedgerError, Parts};
 use crate::log::{Receipt, Role};
 
 use super::authorized::{Run, Stop, Traces};
@@ -141,7 +141,7 @@ impl Armed {
         // more, so that the lease passes if they fail as well, and the execution is listed as lost.
         self.fate = Fate::Ended(Box::new(event.clone()));
         self.parts.ledger.ended(&self.run.execution);
-        let written = write(&self.parts, request, self.folded.take(), event).await;
+        let written = write(&self.parts, request, self.folded.take(), event, None).await;
         if written.is_ok() {
             self.fate = Fate::Recorded;
         }
@@ -168,8 +168,11 @@ impl Drop for Armed {
         let ledger = Arc::clone(&self.parts.ledger);
         let parts = Arc::clone(&self.parts);
         ledger.ended(&self.run.execution);
-        ledger.spawn_last_words(async move {
-            match write(&parts, request, folded, event).await {
+        ledger.spawn_last_words(|right| {
+            let speaker = Speaker { right, parts };
+            async move {
+            let speaker = speaker;
+            match write(&speaker.parts, request, folded, event, Some(&speaker.right)).await {
                 Ok(_) => {}
                 Err(LedgerError::Illegal(why)) => {
                     tracing::debug!(why, %request, "the end of an execution stands already");
@@ -178,8 +181,17 @@ impl Drop for Armed {
                     tracing::error!(%error, %request, "the end of an execution could not be recorded");
                 }
             }
+            }
         });
     }
+}
+
+/// Who has last words.
+///
+/// The right goes first: to let go of the last of the parts closes the ledger, which waits until the right is given back.
+struct Speaker {
+    right: LastWords,
+    parts: Arc<Parts>,
 }
 
 fn finished(
@@ -219,6 +231,7 @@ async fn write(
     request: RequestId,
     known: Option<Folded>,
     mut event: Finished,
+    last: Option<&LastWords>,
 ) -> Result<Receipt, LedgerError> {
     let ledger = &parts.ledger;
     let mut next = known;
@@ -237,6 +250,9 @@ async fn write(
         let channels = ledger.channels_of(&folded.state).await?;
         let mut drafts = Drafts::resume(ledger, folded);
         drafts.telling(channels);
+        if let Some(right) = last {
+            drafts.as_last_words(right);
+        }
         drafts.push(Role::Gate, Event::Finished(Box::new(event.clone())))?;
         match drafts.append().await {
             Ok((written, _)) => {

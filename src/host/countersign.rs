@@ -167,6 +167,9 @@ impl Countersign {
     }
 
     /// Writes what waits, brings the head file up to date and ends the library's threads.
+    ///
+    /// How an execution ended whose caller was dropped before is written as well. An effect that still runs is not waited for: its
+    /// end cannot be recorded any more, and the next opening lists it as unresolved.
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         let ended = apart(Arc::clone(&self.parts.ledger), move || {

@@ -10,7 +10,7 @@ use crate::log::{Entry, RequestRef, Role};
 use crate::store::{ChannelKey, Row, ScopeKey, Tag};
 
 use super::open::salts;
-use super::sequencer::{Appended, Moment, Plan, Written};
+use super::sequencer::{Admission, Appended, LastWords, Moment, Plan, Written};
 use super::sketch::{Sketch, Subject};
 use super::{Folded, LedgerError, Shared};
 
@@ -34,6 +34,7 @@ pub(crate) struct Drafts {
     channels: Vec<ChannelKey>,
     /// What the request is about, once that is known.
     subject: Option<Subject>,
+    admission: Admission,
 }
 
 #[derive(Clone)]
@@ -118,7 +119,13 @@ impl Drafts {
             rows: Vec::new(),
             channels: Vec::new(),
             subject: None,
+            admission: Admission::Ordinary,
         }
+    }
+
+    /// Has them written also while the library closes.
+    pub(crate) fn as_last_words(&mut self, _right: &LastWords) {
+        self.admission = Admission::LastWords;
     }
 
     /// Says up to which record of the log the folded records are all of the request's; a start needs that.
@@ -210,6 +217,7 @@ impl Drafts {
             mut rows,
             channels,
             subject: _,
+            admission: _,
         } = self;
         if expected
             .iter()
@@ -298,9 +306,9 @@ impl Drafts {
     ) -> Result<(Written, S), LedgerError> {
         let shared = Arc::clone(&self.shared);
         let rows = self.rows.clone();
-        let scopes = self.scopes();
+        let (admission, scopes) = (self.admission, self.scopes());
         match shared
-            .append(scopes, move |moment| self.place(moment), finish)
+            .append(admission, scopes, move |moment| self.place(moment), finish)
             .await
         {
             Appended::Committed(written, after) => {

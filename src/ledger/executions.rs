@@ -10,7 +10,7 @@ use crate::approval::StopCause;
 use crate::clock::Timestamp;
 use crate::store::{Liveness, PageOf, Phase, Query};
 
-use super::{LedgerError, Running, Shared, lock};
+use super::{LastWords, LedgerError, Running, Shared, lock};
 
 impl Shared {
     /// Takes note of an execution whose start is durable.
@@ -45,12 +45,12 @@ impl Shared {
         drop(gone);
     }
 
-    /// Runs what an abandoned execution still has to record.
-    pub(crate) fn spawn_last_words(
-        self: &Arc<Self>,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
-        self.spawner.spawn(task);
+    /// Runs what an abandoned execution still has to record; the close waits for it.
+    pub(crate) fn spawn_last_words<F>(self: &Arc<Self>, task: impl FnOnce(LastWords) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawner.spawn(task(LastWords::of(self)));
     }
 
     /// Requests of a phase, as the index has them.

@@ -69,6 +69,7 @@ pub(crate) use parts::{Parts, apart};
 pub(crate) use people::{Interested, Named};
 pub(crate) use project::channel_key;
 pub(crate) use reader::Folded;
+pub(crate) use sequencer::LastWords;
 pub(crate) use threads::is_ours as on_own_thread;
 pub(crate) use waiters::{Seat, Turn};
 
@@ -470,7 +471,8 @@ impl Shared {
         lock(&self.listeners).push(Box::new(listener));
     }
 
-    /// Ends the threads after what waits has been written; a second call finds nothing left to do.
+    /// Ends the threads after what waits has been written, and the last words of executions that were let go of before; a second
+    /// call finds nothing left to do.
     ///
     /// It blocks, so it runs on a thread that no executor drives futures on, and that is none of the library's own.
     pub(crate) fn close(&self) {

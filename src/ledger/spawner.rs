@@ -17,7 +17,10 @@ type Run = dyn Fn(BoxFuture<'static, ()>) + Send + Sync;
 /// Runs background futures to their end.
 ///
 /// The default owns one thread and needs no runtime. A plug that needs a reactor (tokio's network types, for
-/// example) needs a spawner that has one: `Spawner::from_fn(|task| { tokio::spawn(task); })`.
+/// example) needs a spawner that has one. The library's own threads hand tasks to it as well, so that it holds the runtime's handle:
+/// `let runtime = tokio::runtime::Handle::current(); Spawner::from_fn(move |task| { runtime.spawn(task); })`.
+///
+/// The close waits a few seconds for what it has to record of abandoned executions, which also runs here.
 #[derive(Clone)]
 pub struct Spawner {
     run: Arc<Run>,

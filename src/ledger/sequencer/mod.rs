@@ -9,13 +9,14 @@
 
 mod commit;
 mod job;
+mod last_words;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
@@ -27,6 +28,7 @@ use commit::Commit;
 use job::{Job, Outcome, Typed};
 
 pub(crate) use job::{Appended, Moment, Plan, Written};
+pub(crate) use last_words::LastWords;
 
 /// The most jobs that one commit takes.
 const BATCH: usize = 1024;
@@ -34,6 +36,9 @@ const BATCH: usize = 1024;
 /// How long a commit may take, on average, for a lone caller to do it on his own thread: an executor's thread is not held up for
 /// longer, and beside a slower commit the wake-ups are nothing.
 const QUICK: Duration = Duration::from_millis(1);
+
+/// How long the close waits for last words, by the machine's own clock: whoever should drive them may be gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The queue in front of the writer.
 pub(crate) struct Sequencer {
@@ -53,7 +58,31 @@ struct Queue {
     crowded: bool,
     /// How long commits take, lately.
     pace: Duration,
-    open: bool,
+    door: Door,
+    /// How many have last words to say.
+    speakers: usize,
+}
+
+/// From whom jobs are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// From those who have last words alone, and what waits is still written.
+    Closing {
+        /// When nobody is waited for any longer.
+        until: Instant,
+    },
+    /// From nobody: the thread has ended.
+    Ended,
+}
+
+/// Whose job it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Of somebody who is told if the library is closed.
+    Ordinary,
+    /// Of somebody who holds [`LastWords`].
+    LastWords,
 }
 
 /// Who shall see to a job that was queued.
@@ -86,7 +115,8 @@ impl Sequencer {
                 begun: None,
                 crowded: false,
                 pace: Duration::ZERO,
-                open: true,
+                door: Door::Open,
+                speakers: 0,
             }),
             waiting: Condvar::new(),
             closing: Bell::new(),
@@ -103,21 +133,28 @@ impl Sequencer {
         &self.closing
     }
 
-    /// Takes no more jobs; those that wait are still written.
+    /// Takes no more jobs but last words; those that wait are still written.
     pub(crate) fn close(&self) {
-        self.lock().open = false;
+        {
+            let mut queue = self.lock();
+            if queue.door == Door::Open {
+                let until = Instant::now() + LAST_WORDS;
+                queue.door = Door::Closing { until };
+            }
+        }
         self.waiting.notify_all();
         self.closing.ring();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        !self.lock().open
+        self.lock().door != Door::Open
     }
 
-    fn queue(&self, job: Box<dyn Job>) -> Queued {
+    fn queue(&self, admission: Admission, job: Box<dyn Job>) -> Queued {
         let mut queue = self.lock();
-        if !queue.open {
-            return Queued::Closed(job);
+        match (queue.door, admission) {
+            (Door::Open, _) | (Door::Closing { .. }, Admission::LastWords) => {}
+            (Door::Closing { .. } | Door::Ended, _) => return Queued::Closed(job),
         }
         let alone = queue.jobs.is_empty() && !queue.writing;
         queue.jobs.push_back(job);
@@ -144,8 +181,15 @@ impl Sequencer {
                 if !queue.jobs.is_empty() {
                     return Some(Work::Jobs(queue.take()));
                 }
-                if !queue.open {
-                    return None;
+                if let Door::Closing { until } = queue.door {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if queue.speakers == 0 || left.is_zero() {
+                        queue.door = Door::Ended;
+                        return None;
+                    }
+                    let waited = self.waiting.wait_timeout(queue, left);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    continue;
                 }
             }
             queue = self
@@ -169,7 +213,7 @@ impl Sequencer {
         if let Some(took) = took {
             queue.pace = (queue.pace * 7 + took) / 8;
         }
-        let wanted = !queue.jobs.is_empty() || !queue.open;
+        let wanted = !queue.jobs.is_empty() || queue.door != Door::Open;
         drop(queue);
         if wanted {
             self.waiting.notify_one();
@@ -296,6 +340,7 @@ impl Shared {
     /// durable, whether or not the caller still waits.
     pub(crate) async fn append<R, S, X>(
         self: &Arc<Self>,
+        admission: Admission,
         scopes: BTreeSet<ScopeKey>,
         build: impl FnOnce(&Moment<'_>) -> Result<(Plan, R), X> + Send + 'static,
         finish: impl FnOnce(R) -> S + Send + 'static,
@@ -307,7 +352,7 @@ impl Shared {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Typed::new(scopes, build, finish, reply));
-        match self.sequencer.queue(job) {
+        match self.sequencer.queue(admission, job) {
             Queued::TheThread => {}
             Queued::ItsCaller => {
                 let untaken = Untaken(&self.sequencer);
