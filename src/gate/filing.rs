@@ -12,7 +12,7 @@ use crate::identity::{Known, Members, Why};
 use crate::ledger::{Drafts, Folded, Interested, LedgerError, Shared, channel_key, rebuild};
 use crate::log::{RequestRef, Role};
 use crate::policy::{Exclusion, Pool, Requirement, SelfApproval};
-use crate::store::{NoticeId, NoticeKind, OutboxRow, Query, Row, ScopeKey, Tag};
+use crate::store::{NoticeKind, Query, Row, ScopeKey, Tag};
 
 use super::assess::{Assessment, Failure, Ruling, When};
 use super::handle::{Allowed, unread, unwritten};
@@ -275,7 +275,7 @@ impl Draft<'_> {
             let (request, mut drafts) = self.drafts(action, disposition)?;
             drafts.expect(scope.clone(), version);
             drafts.moving(scope.clone());
-            drafts.rows(notices(ledger, request, now));
+            drafts.rows(notices(ledger, request, now).map_err(unwritten)?);
             match self.write(drafts).await {
                 Ok(_) => {
                     self.supersede(action, request).await?;
@@ -343,21 +343,16 @@ impl Draft<'_> {
 }
 
 /// A question to each channel of this process.
-pub(super) fn notices(ledger: &Shared, request: RequestId, now: Timestamp) -> Vec<Row> {
-    let ask = |channel| {
-        Row::Outbox(OutboxRow {
-            notice: NoticeId::new(),
-            channel,
-            request,
-            what: NoticeKind::Ask,
-            due: now,
-        })
-    };
+pub(super) fn notices(
+    ledger: &Shared,
+    request: RequestId,
+    now: Timestamp,
+) -> Result<Vec<Row>, LedgerError> {
     let channels = ledger
         .notifiers
         .iter()
         .map(|notifier| channel_key(notifier.channel()));
-    channels.map(ask).collect()
+    ledger.notices(channels, request, NoticeKind::Ask, now)
 }
 
 fn join_scope(tag: &Tag) -> ScopeKey {

@@ -148,7 +148,8 @@ impl Pass {
                         (state.requirement(), &event.verdict)
                     {
                         // Policy had allowed it, so that nobody was asked yet.
-                        drafts.rows(super::filing::notices(ledger, request, ledger.now()));
+                        let asking = super::filing::notices(ledger, request, ledger.now());
+                        drafts.rows(asking.map_err(unwritten)?);
                     }
                     drafts.telling(ledger.channels_of(&state).await.map_err(unread)?);
                     drafts

@@ -146,20 +146,25 @@ async fn round(shared: &Arc<Shared>) -> Result<Option<Timestamp>, LedgerError> {
 /// Delivers one notice and writes down what came of it.
 async fn deliver(shared: &Arc<Shared>, message: &MessageRow) -> Result<(), LedgerError> {
     let MessageRow { row, attempts, .. } = message;
+    if !shared.is_sealed(row) {
+        tracing::error!(channel = %row.channel.0, request = %row.request, "somebody wrote a notice into the store that no gate or desk has queued; it is not delivered");
+        return bury(shared, row, "not_queued_here").await;
+    }
     let notifier = shared
         .notifiers
         .iter()
         .find(|notifier| channel_key(notifier.channel()) == row.channel);
-    let notice = shared.notice(row).await?;
+    let notice = match shared.notice(row).await {
+        Ok(notice) => notice,
+        // What was done to one request must not be tried for ever.
+        Err(error @ LedgerError::Tampered { .. }) => {
+            tracing::error!(%error, "a request that somebody should hear of cannot be read");
+            return bury(shared, row, "not_verified").await;
+        }
+        Err(error) => return Err(error),
+    };
     let (Some(notifier), Some(notice)) = (notifier, notice) else {
-        return settle(
-            shared,
-            row,
-            DeliveryResult::Dead {
-                code: "nothing_to_say".to_owned(),
-            },
-        )
-        .await;
+        return bury(shared, row, "nothing_to_say").await;
     };
     let earlier = shared.earlier(row).await?;
     let delivery = AssertUnwindSafe(async { notifier.deliver(&notice, earlier.as_ref()).await });
@@ -188,6 +193,12 @@ async fn deliver(shared: &Arc<Shared>, message: &MessageRow) -> Result<(), Ledge
         },
     };
     settle(shared, row, result).await
+}
+
+/// Ends a notice that no channel shall carry.
+async fn bury(shared: &Arc<Shared>, row: &OutboxRow, why: &str) -> Result<(), LedgerError> {
+    let code = why.to_owned();
+    settle(shared, row, DeliveryResult::Dead { code }).await
 }
 
 async fn settle(
@@ -261,7 +272,9 @@ impl Shared {
         Ok(messages
             .into_iter()
             .filter(|message| {
-                message.row.channel == row.channel && message.row.notice != row.notice
+                message.row.channel == row.channel
+                    && message.row.notice != row.notice
+                    && self.is_sealed(&message.row)
             })
             .rev()
             .find_map(|message| match message.delivery {

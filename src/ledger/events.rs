@@ -269,7 +269,7 @@ impl Drafts {
                 records.push(seq);
             }
             let state = state.as_ref();
-            rows.extend(shared.project(&recorded, sketch, state, &channels));
+            rows.extend(shared.project(&recorded, sketch, state, &channels)?);
             entries.push(entry);
         }
         let after = match (state, &request) {

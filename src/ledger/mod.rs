@@ -27,6 +27,7 @@ mod people;
 mod project;
 mod prove;
 mod reader;
+mod seal;
 mod seen;
 mod sequencer;
 mod sign;

@@ -7,9 +7,7 @@ use crate::clock::Timestamp;
 use crate::identity::Directory;
 use crate::log::Seq;
 use crate::notify::ChannelName;
-use crate::store::{
-    ChannelKey, EdgeRow, NoticeId, NoticeKind, OutboxRow, Phase, Query, RequestRow, Row,
-};
+use crate::store::{ChannelKey, EdgeRow, NoticeKind, Phase, Query, RequestRow, Row};
 
 use super::sketch::{Asked, Drawn, Sketch};
 use super::{LedgerError, Shared, lock};
@@ -22,11 +20,11 @@ impl Shared {
         sketch: Sketch,
         state: Option<&RequestState>,
         channels: &[ChannelKey],
-    ) -> Vec<Row> {
+    ) -> Result<Vec<Row>, LedgerError> {
         let (asked, Drawn { edges, nodes }) = self.draw(sketch, recorded.seq);
         let mut rows = Vec::with_capacity(edges.len() + nodes.len() + 4);
         if let (Some(asked), Some(state)) = (asked, state) {
-            self.project_request(recorded, asked, state, channels, &mut rows);
+            self.project_request(recorded, asked, state, channels, &mut rows)?;
         }
         let seq = Seq::new(recorded.seq.0);
         let edge = |(from, relation, to)| EdgeRow {
@@ -37,7 +35,7 @@ impl Shared {
         };
         rows.extend(edges.into_iter().map(edge).map(Row::Edge));
         rows.extend(nodes.into_iter().map(Row::Node));
-        rows
+        Ok(rows)
     }
 
     /// Has the keeper wake up in time for a timer that is about to be written.
@@ -61,7 +59,7 @@ impl Shared {
         state: &RequestState,
         channels: &[ChannelKey],
         rows: &mut Vec<Row>,
-    ) {
+    ) -> Result<(), LedgerError> {
         let Asked {
             actor,
             tenant,
@@ -88,16 +86,10 @@ impl Shared {
             self.note_timer(timer.due);
         }
         if settles(&recorded.event, phase) {
-            rows.extend(channels.iter().map(|channel| {
-                Row::Outbox(OutboxRow {
-                    notice: NoticeId::new(),
-                    channel: channel.clone(),
-                    request,
-                    what: NoticeKind::Settle,
-                    due: recorded.ts,
-                })
-            }));
+            let channels = channels.iter().cloned();
+            rows.extend(self.notices(channels, request, NoticeKind::Settle, recorded.ts)?);
         }
+        Ok(())
     }
 
     /// The channels that have been told of a request.
@@ -113,13 +105,7 @@ impl Shared {
             .find(Query::Messages(state.request()))
             .await?
             .messages()?;
-        let mut channels: Vec<ChannelKey> = messages
-            .into_iter()
-            .map(|message| message.row.channel)
-            .collect();
-        channels.sort();
-        channels.dedup();
-        Ok(channels)
+        Ok(self.told(messages))
     }
 
     /// The open requests of an actor, tenant and session, as the index has them; oldest first.

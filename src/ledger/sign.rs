@@ -7,7 +7,7 @@ use crate::log::{Chained, Checkpoint, KeyId, Role, Signature, Signer, sign_batch
 use super::{LedgerError, Shared, lock};
 
 impl Shared {
-    fn signer(&self, role: Role) -> Option<Arc<dyn Signer>> {
+    pub(super) fn signer(&self, role: Role) -> Option<Arc<dyn Signer>> {
         let operator = (role == Role::Operator)
             .then(|| lock(&self.operator).clone())
             .flatten();

@@ -26,7 +26,7 @@ pub use self::{
     query::{EdgesOf, Found, OutboxCounts, PageOf, Query},
     rows::{
         ChannelKey, Delivery, EdgeRow, InstanceRow, Liveness, MessageRow, NodeKey, NodeRow,
-        NoticeId, NoticeKind, OutboxRow, Phase, Reference, RequestRow, Row, Tag, TimerKind,
+        NoticeId, NoticeKind, OutboxRow, Phase, Reference, RequestRow, Row, Seal, Tag, TimerKind,
         TimerRow,
     },
     step::{Batch, Committed, MOST_DISCLOSURES, NewRecord, ScopeKey, Step, StoreSecret, View},

@@ -220,7 +220,13 @@ pub struct OutboxRow {
     pub what: NoticeKind,
     /// Not before.
     pub due: Timestamp,
+    /// By what the ledger knows that it has queued it itself.
+    pub seal: Seal,
 }
+
+/// The ledger's signature for a notice; opaque, and kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal(pub Vec<u8>);
 
 /// What has become of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::log::Seq;
 
 use super::super::{
     ChannelKey, EdgeRow, NodeKey, NodeRow, NoticeId, NoticeKind, OutboxRow, Phase, Query,
-    RequestRow, Row, Step, Store, StoreError, Tag, TimerKind, TimerRow,
+    RequestRow, Row, Seal, Step, Store, StoreError, Tag, TimerKind, TimerRow,
 };
 use super::author::{
     Draft, append, append_bent, begin, disclosure, limit, log, refusal, request, scope, secret,
@@ -51,6 +51,7 @@ fn full() -> Draft {
                 request: id,
                 what: NoticeKind::Ask,
                 due: time(1),
+                seal: Seal(vec![7; 3]),
             }),
             Row::Pseudonym {
                 tag: Tag::from_bytes([4; 32]),
@@ -261,6 +262,7 @@ pub(super) async fn a_taken_row_refuses_the_batch(store: &impl Store) -> Result<
             request: request(1),
             what: NoticeKind::Ask,
             due: time(1),
+            seal: Seal(vec![7; 3]),
         })
     };
     let twice = append(store, full().with([notice(), notice()])).await;

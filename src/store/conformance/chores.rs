@@ -4,7 +4,7 @@ use crate::log::Seq;
 
 use super::super::{
     ChannelKey, Chore, Delivery, DeliveryResult, Liveness, NoticeId, NoticeKind, OutboxCounts,
-    OutboxRow, Query, Reference, Row, Store, StoreError, Tended, TimerKind, TimerRow,
+    OutboxRow, Query, Reference, Row, Seal, Store, StoreError, Tended, TimerKind, TimerRow,
 };
 use super::author::{Draft, append, begin, instance, limit, request, time};
 use super::{Nonconformity, must};
@@ -16,6 +16,7 @@ fn notice(number: u128, channel: &str, about: u128, due: u64) -> Row {
         request: request(about),
         what: NoticeKind::Ask,
         due: time(due),
+        seal: Seal(vec![7; 3]),
     })
 }
 

@@ -203,14 +203,15 @@ fn put(conn: &Connection, row: &Row) -> Result<(), StoreError> {
             request,
             what,
             due,
+            seal,
         }) => {
             return conn
                 .prepare_cached(
-                    "INSERT INTO outbox(notice, channel, request, what, due, state, attempts) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)",
+                    "INSERT INTO outbox(notice, channel, request, what, due, state, attempts, seal) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6)",
                 )
                 .and_then(|mut insert| {
-                    insert.execute(params![notice, channel.0, request, what, due])
+                    insert.execute(params![notice, channel.0, request, what, due, seal.0])
                 })
                 .map_err(taken("a notice with an id that another has"))
                 .map(drop);

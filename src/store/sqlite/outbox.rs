@@ -10,11 +10,11 @@ use crate::clock::Timestamp;
 use super::super::chore::DeliveryResult;
 use super::super::error::StoreError;
 use super::super::query::OutboxCounts;
-use super::super::rows::{ChannelKey, Delivery, MessageRow, NoticeId, OutboxRow, Reference};
+use super::super::rows::{ChannelKey, Delivery, MessageRow, NoticeId, OutboxRow, Reference, Seal};
 use super::codec::{natural, store_error};
 use super::find::many;
 
-const NOTICE: &str = "notice, channel, request, what, due, attempts, state, outcome, place";
+const NOTICE: &str = "notice, channel, request, what, due, attempts, state, outcome, place, seal";
 
 pub(super) fn about(conn: &Connection, request: RequestId) -> Result<Vec<MessageRow>, StoreError> {
     many(
@@ -158,6 +158,7 @@ fn message(row: &SqlRow<'_>) -> rusqlite::Result<MessageRow> {
             request: row.get(2)?,
             what: row.get(3)?,
             due: row.get(4)?,
+            seal: Seal(row.get(9)?),
         },
         attempts: row.get(5)?,
         delivery: match row.get::<_, i64>(6)? {

@@ -151,7 +151,8 @@ const OBJECTS: [(&str, &str); 24] = [
   attempts INTEGER NOT NULL,
   lease_until INTEGER,
   holder BLOB,
-  outcome TEXT
+  outcome TEXT,
+  seal BLOB NOT NULL
 ) STRICT",
     ),
     (
