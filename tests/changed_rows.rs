@@ -388,6 +388,14 @@ fn one_person_under_two_pseudonyms_is_one_person() {
     let second = filed.world.approve("rita", asked);
     assert!(second.is_err(), "{second:?}");
     filed.assert_no_right(asked, "one person voted twice");
+    let report = filed.audit();
+    let ProjectionReport::Compared { differences, .. } = &report.projections else {
+        panic!("{report}");
+    };
+    assert!(
+        differences.iter().any(|one| one.what == Projection::Person),
+        "{report}"
+    );
 }
 
 /// An action with every sort of bound member.

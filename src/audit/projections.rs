@@ -14,6 +14,7 @@ use crate::store::{PageOf, Phase, Query, RequestRow, Store, StoreError, TimerKin
 use super::edges::EdgeSums;
 use super::ended::Mark;
 use super::listed::Listed;
+use super::persons::Persons;
 use super::replay::by_records;
 
 /// How many rows are asked for at a time.
@@ -25,8 +26,14 @@ const PAGE: NonZeroU32 = match NonZeroU32::new(1024) {
 /// How a store's projections compare with what its log says.
 ///
 /// Compared are the row of each request (phase, first record, and for open ones the time of filing), the timers that follow from the
-/// clocks of open requests, and the edges of the lineage graph. Tags are keyed digests that only the ledger can make, and are not
-/// compared; nor are outbox, cursors and instances, which do not follow from the log.
+/// clocks of open requests, the edges of the lineage graph, and the pseudonym of each person who did something at a desk, as long as
+/// the record's hidden value says who it was.
+///
+/// Not compared are the pseudonyms of those whom the log knows as requesters, delegators or controllers alone: a chain names its
+/// humans as the host did, and whom the directory took them for is not recorded. Rows of persons whom no record names, and those
+/// whose values were erased, are not compared either. A changed one of these takes nobody's interest away, since desk and start
+/// find the interests anew, but somebody may go on under another pseudonym. The other tags of requests are not compared; nor are
+/// outbox, cursors and instances, which do not follow from the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ProjectionReport {
     /// Only the log was audited.
@@ -98,6 +105,8 @@ pub enum Projection {
     Timer,
     /// The lineage graph.
     Edge,
+    /// Who stands behind a pseudonym.
+    Person,
 }
 
 impl Projection {
@@ -108,6 +117,7 @@ impl Projection {
             Self::Request => "request",
             Self::Timer => "timer",
             Self::Edge => "edge",
+            Self::Person => "person",
         }
     }
 }
@@ -174,6 +184,7 @@ pub(super) struct Expected<'a> {
     /// Ascending.
     pub ended: &'a [Mark],
     pub edges: EdgeSums,
+    pub persons: &'a Persons,
 }
 
 /// Compares the projections of `store` with what its log says.
@@ -183,6 +194,7 @@ pub(super) async fn compare(store: &dyn Store, expected: Expected<'_>) -> Projec
         open,
         ended,
         edges,
+        persons,
     } = expected;
     let mut comparison = Comparison {
         rows: 0,
@@ -193,6 +205,7 @@ pub(super) async fn compare(store: &dyn Store, expected: Expected<'_>) -> Projec
         comparison.requests(store, open, ended).await?;
         comparison.timers(store, open).await?;
         comparison.edges(store, edges).await?;
+        comparison.persons(store, persons).await?;
         stands_at(store, size).await
     };
     match result.await {
@@ -385,6 +398,22 @@ impl Comparison {
         for seq in sums.unequal() {
             let why = "the edges that follow from this record are not those of the store";
             self.differ(Projection::Edge, Some(Seq::new(seq)), None, why);
+        }
+        Ok(())
+    }
+
+    async fn persons(&mut self, store: &dyn Store, persons: &Persons) -> Result<(), NotCompared> {
+        for (tag, pseudonym, seq) in persons.told() {
+            let row = store.find(Query::Pseudonym(tag)).await?.pseudonym()?;
+            self.rows += u64::from(row.is_some());
+            let why = match row {
+                Some(row) if row == pseudonym => continue,
+                Some(row) => {
+                    format!("the store calls {row} whom the record calls {pseudonym}")
+                }
+                None => format!("the store has lost who {pseudonym} is"),
+            };
+            self.differ(Projection::Person, Some(Seq::new(seq.0)), None, why);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::log::{
 use crate::store::{Found, Query, Store, StoreSecret};
 
 use super::edges::EdgeSums;
+use super::persons::Persons;
 use super::projections::{self, Expected, ProjectionReport};
 use super::replay::{Findings, Replay, Replayed, Unread, Watch};
 use super::report::{AuditReport, Problem};
@@ -96,17 +97,17 @@ impl<'a> Audit<'a> {
             Some(Ok(secret)) => Ok(secret),
             Some(Err(why)) => Err(ProjectionReport::NotCompared { why }),
         };
-        let (edges, without) = match secret {
-            Ok(secret) => (Some(EdgeSums::new(secret)), ProjectionReport::NotAsked),
+        let (followed, without) = match secret {
+            Ok(secret) => (Some(Followed::new(secret)), ProjectionReport::NotAsked),
             Err(report) => (None, report),
         };
-        let watch = match &edges {
+        let watch = match &followed {
             Some(_) => Watch::Observed,
             None => Watch::Unobserved,
         };
         let mut pass = Pass {
             replay: Replay::new(watch),
-            edges,
+            followed,
         };
         let terms = Terms {
             keys: trusted.as_ref(),
@@ -117,7 +118,7 @@ impl<'a> Audit<'a> {
             verify_structure(reader, &terms, &mut progress, &mut |record, disclosures| {
                 pass.visit(record, disclosures);
             });
-        let Pass { replay, edges } = pass;
+        let Pass { replay, followed } = pass;
         let replayed = replay.finish(structure.last_ts.unwrap_or(Timestamp::EPOCH));
         let Replayed {
             requests,
@@ -126,13 +127,14 @@ impl<'a> Audit<'a> {
             open,
             ended,
         } = replayed;
-        let projections = match (store, edges) {
-            (Some(store), Some(edges)) => {
+        let projections = match (store, followed) {
+            (Some(store), Some(Followed { edges, persons })) => {
                 let expected = Expected {
                     size: structure.size,
                     open: &open,
                     ended: &ended.into_sorted(),
                     edges,
+                    persons: &persons,
                 };
                 let compared = apart(|| Ok(block_on(projections::compare(store, expected))));
                 compared.unwrap_or_else(|why| ProjectionReport::NotCompared { why })
@@ -200,7 +202,22 @@ async fn secret_of(store: &dyn Store) -> Result<StoreSecret, String> {
 /// One pass over the log.
 struct Pass {
     replay: Replay,
-    edges: Option<EdgeSums>,
+    followed: Option<Followed>,
+}
+
+/// What the projections must say beside the requests themselves.
+struct Followed {
+    edges: EdgeSums,
+    persons: Persons,
+}
+
+impl Followed {
+    fn new(secret: StoreSecret) -> Self {
+        Self {
+            edges: EdgeSums::new(secret.clone()),
+            persons: Persons::new(secret),
+        }
+    }
 }
 
 /// Finds the disclosure of a digest.
@@ -231,10 +248,11 @@ impl Pass {
                 .replay
                 .problem(recorded.seq, Rule::F6, error.to_string());
         }
-        let edges = &mut self.edges;
+        let followed = &mut self.followed;
         self.replay.event(recorded, &mut |recorded, bound| {
-            if let Some(edges) = edges {
+            if let Some(Followed { edges, persons }) = followed {
                 edges.expect(recorded, bound);
+                persons.expect(recorded);
             }
         });
     }

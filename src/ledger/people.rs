@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use crate::action::{ActorChain, PersonId, Principal, PrincipalKind, Pseudonym, SaltSource};
 use crate::approval::{As, Interests};
+use crate::audit::person_tag;
 use crate::identity::{self, Directory, Freshness, InterestsFound, Part, Party};
 use crate::store::{Query, Row, Tag};
 
@@ -72,11 +73,7 @@ impl Shared {
         if let Some(named) = lock(&self.names.known).get(person) {
             return Ok(named.clone());
         }
-        let id = person.as_principal();
-        let mut bytes = (id.issuer().len() as u64).to_be_bytes().to_vec();
-        bytes.extend_from_slice(id.issuer().as_bytes());
-        bytes.extend_from_slice(id.subject().as_bytes());
-        let tag = self.tag("countersign/person/v1", &bytes);
+        let tag = person_tag(&self.secret, person);
         let scope = person_scope(&tag);
         let named_before = self.versions([scope.clone()]).await?;
         let found = self.store.find(Query::Pseudonym(tag)).await?.pseudonym()?;

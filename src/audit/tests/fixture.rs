@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use uuid::Uuid;
 
 use crate::action::{RequestId, SeededSalts};
-use crate::approval::{At, Event, Recorded, RequestState};
+use crate::approval::{At, Event, Hidden, Recorded, RequestState};
 use crate::canonical::Object;
 use crate::clock::Timestamp;
 use crate::journal::{Writer, encode};
@@ -23,7 +23,8 @@ use crate::store::{
     self, Batch, MemoryStore, NewRecord, RequestRow, Step, Store, StoreSecret, Tag,
 };
 
-use super::super::{Audit, AuditReport, edge_row, phase_of, timer_of};
+use super::super::persons::reviewer;
+use super::super::{Audit, AuditReport, edge_row, person_tag, phase_of, timer_of};
 
 pub(super) const GATE: u128 = 1;
 
@@ -271,6 +272,12 @@ impl Fixture {
                 .iter()
                 .map(|edge| store::Row::Edge(edge_row(&secret(), edge))),
         );
+        if let Some((pseudonym, Hidden::Known(id))) = reviewer(&recorded.event) {
+            rows.push(store::Row::Pseudonym {
+                tag: person_tag(&secret(), id),
+                pseudonym,
+            });
+        }
         rows
     }
 

@@ -6,9 +6,11 @@ use crate::lineage::{Edge, Node, Relation};
 use crate::log::{RequestRef, Seq, Verdict};
 use crate::store::{Phase, Row, TimerKind, TimerRow};
 
-use super::super::{Audit, AuditReport, Projection, ProjectionReport, edge_row, timer_of};
+use super::super::{
+    Audit, AuditReport, Projection, ProjectionReport, edge_row, person_tag, timer_of,
+};
 use super::fixture::{Fixture, GATE, row, secret};
-use super::story::RITA;
+use super::story::{DAN, RITA, id_of, person};
 
 /// Writes rows of the projections as whoever holds the store could.
 fn meddle(log: &mut Fixture, rows: Vec<Row>) {
@@ -258,4 +260,47 @@ fn edges_of_a_name_that_was_erased_are_not_compared() {
     reader.disclosures.retain(|(filed, _)| filed.get() != seq);
     let report = Audit::of(&mut reader).comparing(&log.store).run();
     assert!(!report.projections.differs(), "{report}");
+}
+
+#[test]
+fn a_person_whom_the_store_takes_for_another_or_has_lost_is_found() {
+    // The row is written before its record, as by whoever holds the store.
+    for (row, why) in [(Some(DAN), "calls"), (None, "lost")] {
+        let mut log = Fixture::new();
+        let request = log.ask();
+        let pseudonym = |who| Row::Pseudonym {
+            tag: person_tag(&secret(), &id_of(RITA)),
+            pseudonym: person(who),
+        };
+        log.meddle = Some(row.map(pseudonym).into_iter().collect());
+        let seq = log.vote(request, RITA, Choice::Approve);
+        let report = log.audit();
+        let ProjectionReport::Compared { differences, .. } = &report.projections else {
+            panic!("{report}");
+        };
+        let differs = differences
+            .iter()
+            .find(|one| one.what == Projection::Person);
+        let differs = differs.unwrap_or_else(|| panic!("{report}"));
+        assert_eq!(differs.seq, Some(Seq::new(seq)));
+        assert!(differs.why.contains(why), "{report}");
+    }
+}
+
+#[test]
+fn persons_whose_names_were_erased_are_not_compared() {
+    let mut log = Fixture::new();
+    let request = log.ask();
+    log.meddle = Some(Vec::new());
+    let seq = log.vote(request, RITA, Choice::Approve);
+    let mut reader = log.reader();
+    reader.disclosures.retain(|(filed, _)| filed.get() != seq);
+    let report = Audit::of(&mut reader).comparing(&log.store).run();
+    let ProjectionReport::Compared { differences, .. } = &report.projections else {
+        panic!("{report}");
+    };
+    assert!(
+        differences.iter().all(|one| one.what != Projection::Person),
+        "{report}"
+    );
 }
