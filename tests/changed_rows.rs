@@ -18,9 +18,10 @@ use countersign::action::{
     Action, ActorChain, Dataset, Disclosure, Principal, RequestId, Resource, TenantId, Tool,
 };
 use countersign::audit::{AuditReport, Projection, ProjectionReport};
-use countersign::desk::Ballot;
+use countersign::desk::{Ballot, Filter, Page};
 use countersign::gate::{ApprovalGate, Cause, Filing, Permit, Refusal, RunError};
 use countersign::log::{Kind, SecretKey, Signer, Statement, encode_signatures, leaf_hash, pae};
+use futures::FutureExt;
 use futures::executor::block_on;
 use rusqlite::params;
 
@@ -396,6 +397,44 @@ fn one_person_under_two_pseudonyms_is_one_person() {
         differences.iter().any(|one| one.what == Projection::Person),
         "{report}"
     );
+}
+
+#[test]
+fn a_request_that_is_hidden_from_every_list_is_decided_and_run_all_the_same() {
+    let filed = Filed::new();
+    let hide = || filed.change("UPDATE request SET phase = 4", []);
+    let listed = || {
+        let by = filed.world.approver("sam");
+        let desk = &filed.world.desk;
+        let pending = block_on(desk.pending(&by, &Filter::default(), Page::default()));
+        pending.unwrap().requests.len() + block_on(filed.gate().open_requests()).unwrap().len()
+    };
+    let request = filed.world.file(pay(11));
+    let gate = filed.gate();
+    let mut waiting = gate.resume(request);
+    assert!((&mut waiting).now_or_never().is_none());
+    hide();
+    // What such rows can do: nobody who reads a list finds it.
+    assert_eq!(listed(), 0);
+
+    // It is shown, voted on, waited for, run and expired from its records all the same.
+    let _voted = filed.world.approve("rita", request).unwrap();
+    hide();
+    let permit = block_on(waiting).unwrap();
+    hide();
+    let ran = block_on(permit.run(async |_| Ok::<_, String>(7))).unwrap();
+    assert_eq!(ran.into_value(), 7);
+    assert!(block_on(gate.resume(request)).is_err(), "it ran once");
+
+    let forgotten = filed.world.file(pay(12));
+    let mut waiting = gate.resume(forgotten);
+    assert!((&mut waiting).now_or_never().is_none());
+    hide();
+    let report = filed.audit();
+    assert!(report.projections.differs(), "{report}");
+    filed.world.clock.advance(Duration::from_secs(366 * 86400));
+    let refusal = block_on(waiting).unwrap_err();
+    assert!(matches!(refusal, Refusal::Expired), "{refusal:?}");
 }
 
 /// An action with every sort of bound member.

@@ -76,6 +76,9 @@ pub struct Unresolved {
 impl ReviewDesk {
     /// The pending requests that `by` may see.
     ///
+    /// Which these may be is asked of rows that no signature covers, so whoever writes into the file can hide some from the list;
+    /// what is listed was read from its records.
+    ///
     /// # Errors
     /// [`DeskError::SignInExpired`], or that the log or the directory could not be used.
     pub async fn pending(
