@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use common::ask::review;
 use common::{PEOPLE, RULES, World, bot, pay, refused, wire};
 use countersign::action::{ActorChain, Disclosure, PersonId, Principal, PrincipalId, RequestId};
 use countersign::approval::Status;
@@ -21,6 +22,7 @@ use countersign::identity::{
     Activity, Authenticator, Directory, DirectoryError, Known, Members, Membership, NotProven,
     Person, StaticDirectory,
 };
+use countersign::notify::Denial;
 use countersign::policy::{RuleSet, Selector};
 use countersign::store::MemoryStore;
 use futures::FutureExt;
@@ -309,6 +311,10 @@ fn policy_26_taking_back_is_no_vote() {
     let Filing::Waiting(request) = block_on(gate.request(pay(6))).unwrap() else {
         panic!("it was allowed without people");
     };
+    // Each is told beforehand what a denial does.
+    for (subject, denial) in [("rita", Denial::CallsOff), ("sam", Denial::Denies)] {
+        assert_eq!(review(&world, subject, request).denial(), denial);
+    }
     assert!(matches!(
         world.deny("rita", request),
         Ok(Voted::Cancelled { .. })

@@ -198,7 +198,7 @@ impl Responder for Played {
         let approver = sign_in(&desk, player).await.ok()?;
         let review = desk.open(&approver, request).await.ok()?;
         self.ask_again(&review).await;
-        let card = review.card().clone();
+        let (card, denial) = (review.card().clone(), review.denial());
         self.state().asked = Some(Asked {
             player,
             approver,
@@ -207,6 +207,7 @@ impl Responder for Played {
         Some(ToReview {
             reviewer: player.to_string(),
             card,
+            denial,
         })
     }
 

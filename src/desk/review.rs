@@ -4,51 +4,70 @@ use crate::action::{ActionDigest, RequestId, Salt};
 use crate::approval::{Choice, RequestState, ShownDigest};
 use crate::identity::Approver;
 use crate::ledger::{Folded, Named, card_of};
-use crate::notify::{Card, Sensitive};
+use crate::notify::{Card, Denial, Sensitive};
 use crate::store::Tag;
 
+use super::voting::{Tied, standing};
 use super::{Ballot, DeskError, ReviewDesk};
 
 /// One showing of a request to one person, with every value visible.
 #[derive(Debug, Clone)]
 pub struct Review {
+    showing: Showing,
+    denial: Denial,
+}
+
+/// What a person is shown of a request, whatever they are to it.
+#[derive(Debug, Clone)]
+pub(super) struct Showing {
     request: RequestId,
     action: ActionDigest,
-    shown: ShownDigest,
+    pub(super) shown: ShownDigest,
     card: Card,
 }
 
 impl Review {
     /// The request.
     pub fn request(&self) -> RequestId {
-        self.request
+        self.showing.request
     }
 
     /// The digest of the action, of which a reviewer may be asked to type the first six characters.
     pub fn action(&self) -> ActionDigest {
-        self.action
+        self.showing.action
     }
 
     /// The digest of what this person is shown.
     pub fn shown(&self) -> ShownDigest {
-        self.shown
+        self.showing.shown
     }
 
     /// The card: the facts first, the agent's own words last.
     pub fn card(&self) -> &Card {
-        &self.card
+        &self.showing.card
+    }
+
+    /// What a denial of this person does, as far as the directory and the records know their interest now.
+    pub fn denial(&self) -> Denial {
+        self.denial
     }
 
     /// A ballot that approves.
     #[must_use]
     pub fn approve(&self) -> Ballot {
-        Ballot::new(self.request, self.action, self.shown, Choice::Approve)
+        self.showing.ballot(Choice::Approve)
     }
 
     /// A ballot that denies.
     #[must_use]
     pub fn deny(&self) -> Ballot {
-        Ballot::new(self.request, self.action, self.shown, Choice::Deny)
+        self.showing.ballot(Choice::Deny)
+    }
+}
+
+impl Showing {
+    fn ballot(&self, decision: Choice) -> Ballot {
+        Ballot::new(self.request, self.action, self.shown, decision)
     }
 }
 
@@ -56,7 +75,8 @@ impl ReviewDesk {
     /// Shows a request in full to somebody who may see it.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`] if there is none or `by` may not see it.
+    /// [`DeskError::NotFound`] if there is none or `by` may not see it; [`DeskError::DirectoryUnavailable`] if it cannot be asked who
+    /// may, and who has an interest.
     pub async fn open(&self, by: &Approver, request: RequestId) -> Result<Review, DeskError> {
         self.signed_in(by)?;
         let folded = self
@@ -67,8 +87,16 @@ impl ReviewDesk {
             .ok_or(DeskError::NotFound)?;
         self.may_see(by, &folded.state).await?;
         let named = self.parts.ledger.name(by.person()).await?;
-        let (review, _) = self.show(&folded, &named)?;
-        Ok(review)
+        let (showing, _) = self.show(&folded, &named)?;
+        let interested = self.interested(&folded.state).await?;
+        let tied = standing(&folded.state, &interested, &named.pseudonym);
+        Ok(Review {
+            showing,
+            denial: match tied {
+                Tied::To(_) => Denial::CallsOff,
+                Tied::Free | Tied::Unknowable => Denial::Denies,
+            },
+        })
     }
 
     pub(super) fn signed_in(&self, by: &Approver) -> Result<(), DeskError> {
@@ -79,17 +107,17 @@ impl ReviewDesk {
     }
 
     /// Renders the showing; the same person is shown the same thing until the request itself changes.
-    pub(super) fn show(&self, folded: &Folded, to: &Named) -> Result<(Review, Salt), DeskError> {
+    pub(super) fn show(&self, folded: &Folded, to: &Named) -> Result<(Showing, Salt), DeskError> {
         let state = &folded.state;
         let card = self.card(state)?;
         let salt = self.shown_salt(state, to);
-        let review = Review {
+        let showing = Showing {
             request: state.request(),
             action: state.digest(),
             shown: ShownDigest::of(&salt, &card.facts_json()),
             card,
         };
-        Ok((review, salt))
+        Ok((showing, salt))
     }
 
     fn card(&self, state: &RequestState) -> Result<Card, DeskError> {

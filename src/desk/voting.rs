@@ -128,8 +128,8 @@ impl ReviewDesk {
         if ballot.action != state.digest() {
             return Err(VoteRefused::OtherAction);
         }
-        let (review, salt) = self.show(folded, named)?;
-        if ballot.shown != review.shown() {
+        let (showing, salt) = self.show(folded, named)?;
+        if ballot.shown != showing.shown {
             return Err(VoteRefused::OtherShowing);
         }
         let now = ledger.now();

@@ -33,6 +33,6 @@ pub use self::{
     notice::{Notice, Settled, Settlement},
     notifier::{DeliveryError, Limits, Notifier},
     render::{Alphabet, Page, Rendered, render},
-    responder::{Answer, Choice, Responder, Said, ToReview},
+    responder::{Answer, Choice, Denial, Responder, Said, ToReview},
     visible::{all_ascii, from_visible, quoted, visible},
 };

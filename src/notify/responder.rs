@@ -48,6 +48,17 @@ pub struct ToReview {
     pub reviewer: String,
     /// What they are shown.
     pub card: Card,
+    /// What it does if they deny, as a desk says for its showing.
+    pub denial: Denial,
+}
+
+/// What a person's denial does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Denial {
+    /// It is a vote against the action.
+    Denies,
+    /// It takes back what was asked for in their name, and is no vote: they asked, delegated, or control who asks.
+    CallsOff,
 }
 
 /// A person's answer to what they were shown.

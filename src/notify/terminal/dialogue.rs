@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     action::ActionDigest,
-    notify::{Alphabet, Limits, Page, Rendered, ToReview, all_ascii, render, visible},
+    notify::{Alphabet, Denial, Limits, Page, Rendered, ToReview, all_ascii, render, visible},
     policy::{MustSupply, Supply},
 };
 
@@ -69,22 +69,29 @@ impl Dialogue {
     /// # Errors
     /// If the terminal is gone; then nothing was decided.
     pub(super) fn ask(&mut self, to_review: &ToReview) -> io::Result<Reply> {
-        let ToReview { reviewer, card } = to_review;
+        let ToReview {
+            reviewer,
+            card,
+            denial,
+        } = to_review;
         let rendered = render(card, &self.limits, &self.page());
         let short: String = card.digest().to_string().chars().take(DIGITS).collect();
         let offer = match &rendered {
             Rendered::Full(_) => format!("type approve {short}, deny and a reason, or later"),
             Rendered::Compact(_) => "type deny and a reason, or later".to_owned(),
         };
+        let silence = match denial {
+            Denial::Denies => "an empty line denies",
+            Denial::CallsOff => {
+                "with an interest in it, deny and an empty line call the request off"
+            }
+        };
         let mut text = String::from("\n");
         text.push_str(rendered.text());
         text.push_str("|\n");
         self.sentence(
             &mut text,
-            &format!(
-                "{} is asked: {offer}; an empty line denies",
-                visible(reviewer)
-            ),
+            &format!("{} is asked: {offer}; {silence}", visible(reviewer)),
         );
         self.tty.write(&text)?;
         loop {

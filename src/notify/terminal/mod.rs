@@ -60,6 +60,8 @@ const LIMITS: Limits = Limits {
 /// | `later` | decides nothing: it is asked again when the host delivers a [`Notice::Remind`] of it |
 /// | anything else | decides nothing: the prompt comes again |
 ///
+/// The prompt says where a denial calls the request off, since whoever denies has an interest in it ([`Denial`](super::Denial)).
+///
 /// A card that does not fit the terminal's [`limits`](Notifier::limits) can only be denied there. Nothing that is written
 /// has an escape sequence or any other control character but ends of lines: there are no colours, and `NO_COLOR` and
 /// `TERM=dumb` change nothing in that; `TERM=dumb` and a locale without UTF-8 also mean ASCII alone.

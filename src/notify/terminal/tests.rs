@@ -32,8 +32,8 @@ use crate::{
     action::RequestId,
     clock::Timestamp,
     notify::{
-        Answer, Card, Choice, DeliveryError, Notice, NoticeId, Notifier as _, Responder, Said,
-        Settled, Settlement, ToReview,
+        Answer, Card, Choice, DeliveryError, Denial, Notice, NoticeId, Notifier as _, Responder,
+        Said, Settled, Settlement, ToReview,
         card::tests::{Parts, hostile_texts, request, sample, sample_with},
         columns::width,
     },
@@ -150,6 +150,7 @@ struct Session {
     desk: Arc<Desk>,
     answers: Option<Answers>,
     told: mpsc::Receiver<Answer>,
+    denial: Denial,
 }
 
 impl Session {
@@ -168,6 +169,7 @@ impl Session {
             desk: Arc::new(desk),
             answers: Some(answers),
             told: receiver,
+            denial: Denial::Denies,
         }
     }
 
@@ -185,6 +187,7 @@ impl Session {
         let to_review = cards.into_iter().map(|card| ToReview {
             reviewer: "demo/rita".to_owned(),
             card,
+            denial: self.denial,
         });
         self.desk.to_review.lock().unwrap().extend(to_review);
         block_on(self.terminal.deliver(&notice, None)).unwrap();
@@ -262,6 +265,25 @@ fn channels_32_the_question_is_on_the_terminal_that_was_opened() {
 }
 
 #[test]
+fn the_prompt_says_what_a_denial_does() {
+    for (denial, says) in [
+        (Denial::Denies, "an empty line denies"),
+        (Denial::CallsOff, "call the request off"),
+    ] {
+        let mut session = Session::open(160);
+        session.denial = denial;
+        session.ask(sample());
+        let shown = session.prompt();
+        assert!(shown.contains(says), "{shown}");
+        assert_eq!(
+            shown.contains("denies"),
+            denial == Denial::Denies,
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn channels_33_without_a_terminal_there_is_an_error_and_no_answer() {
     assert!(matches!(
         Terminal::open_at("/nonexistent/tty"),
@@ -322,6 +344,7 @@ fn channels_36_nothing_but_text_is_written_and_a_dumb_terminal_gets_ascii() {
             let to_review = ToReview {
                 reviewer: "demo/ユキ".to_owned(),
                 card: sample_with("名前", "世界"),
+                denial: Denial::Denies,
             };
             dialogue.ask(&to_review).unwrap()
         });
