@@ -447,3 +447,21 @@ fn hoop_t12_a_second_run_cannot_replace_evidence() {
     );
     filed.assert_sound("two runs");
 }
+
+#[test]
+fn keys_that_were_forgotten_do_not_go_on_with_a_log() {
+    let mut place = Place {
+        keys: Keys::ephemeral().unwrap(),
+        ..Place::new()
+    };
+    let world = place.open();
+    let request = world.file(pay(5));
+    assert!(is_pending(&world.gate(), request));
+    world.close();
+    place.keys = Keys::ephemeral().unwrap();
+    let refusal = place.refusal();
+    assert!(
+        matches!(refusal, OpenError::ForeignKey { .. }),
+        "{refusal:?}"
+    );
+}

@@ -74,11 +74,9 @@ use super::{Authorized, Cause, Executed, Permit, Refusal, RunError};
 ///     }
 /// }
 /// # futures::executor::block_on(async {
-/// # let folder = tempfile::tempdir()?;
-/// # let keys = Keys::create(folder.path().join("keys"))?;
 /// # let rules = RuleSet::from_toml("version = 1\n[[rules]]\nid = \"r\"\neffect = \"allow\"\nwhen = { action = \"mail.send\" }")?;
 /// # let directory = StaticDirectory::builder().build()?;
-/// # let countersign = Countersign::open(MemoryStore::new(), keys, rules, directory).await?;
+/// # let countersign = Countersign::open(MemoryStore::new(), Keys::ephemeral()?, rules, directory).await?;
 /// # let chain = ActorChain::acting(Principal::agent("acme", "bot")?);
 /// # let inner = countersign.gate(chain, countersign::action::SessionId::new("s")?)?;
 /// # let action = || Action::named("mail.send").build();

@@ -17,7 +17,7 @@ const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator
 
 /// The signers of one process, and the public keys of others that a new log shall name.
 ///
-/// Keys are made by [`Keys::create`] alone: neither opening a log nor verifying one ever makes a key.
+/// Keys are made by [`Keys::create`], and by [`Keys::ephemeral`] where they are to be forgotten: neither opening a log nor verifying one ever makes a key.
 /// A process holds only the roles it needs; a desk that runs as another operating-system user holds its own
 /// directory with the role `desk`, and then no code in the agent's process can approve.
 ///
@@ -145,9 +145,25 @@ impl Keys {
         })
     }
 
-    /// Keys that live in memory only, for logs that live in memory only.
-    #[cfg(feature = "testing")]
-    pub(crate) fn ephemeral() -> Result<Self, KeysError> {
+    /// Makes a key for every role that is written nowhere, for a log in memory that nobody is to rely on.
+    ///
+    /// They are gone with the process. A log in a file that they begin cannot be gone on with: the next process has other keys, and
+    /// is refused.
+    ///
+    /// ```
+    /// use countersign::{Countersign, Keys, MemoryStore, RuleSet, StaticDirectory};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let rules = RuleSet::from_toml("version = 1\nrules = []")?;
+    /// let people = StaticDirectory::builder().build()?;
+    /// let tried = Countersign::open(MemoryStore::new(), Keys::ephemeral()?, rules, people).await?;
+    /// tried.close().await;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`KeysError::NoEntropy`] if the system gives no random bytes.
+    pub fn ephemeral() -> Result<Self, KeysError> {
         let mut signers: BTreeMap<Role, Arc<dyn Signer>> = BTreeMap::new();
         for role in ALL {
             let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
