@@ -10,6 +10,7 @@ mod bounded;
 mod card;
 mod clock_watch;
 mod courier;
+mod crew;
 mod events;
 mod executions;
 mod feed;
@@ -90,6 +91,7 @@ pub(crate) struct Shared {
     secret: StoreSecret,
     time: time::GateTime,
     sequencer: sequencer::Sequencer,
+    crew: crew::Crew,
     known: Mutex<Head>,
     /// Up to where this process has looked whom the records concern.
     followed: Mutex<u64>,
@@ -497,6 +499,7 @@ impl Shared {
                 tracing::error!("a thread of the ledger panicked");
             }
         }
+        self.crew.close();
         self.alarms.close();
         self.sync_head_file();
         let gone = crate::store::Chore::DropInstance(self.instance);

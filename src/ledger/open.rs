@@ -145,6 +145,7 @@ pub(crate) async fn open(
         secret,
         time,
         sequencer: Sequencer::new(),
+        crew: super::crew::Crew::default(),
         head_written: Mutex::new(0),
         followed: Mutex::new(head.size),
         next_due: Mutex::new(None),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::log::{Chained, Checkpoint, KeyId, Role, Signature, Signer, sign_batch};
+use crate::log::{Chained, Checkpoint, KeyId, Role, Signature, Signer};
 
 use super::{LedgerError, Shared, lock};
 
@@ -25,13 +25,14 @@ impl Shared {
     }
 
     /// One signature for each statement, each by the key of its entry's role.
-    pub(super) fn sign(&self, chained: &[Chained]) -> Result<Vec<(KeyId, Signature)>, LedgerError> {
-        let signers: Vec<Arc<dyn Signer>> = Role::ALL
-            .into_iter()
-            .filter_map(|role| self.signer(role))
-            .collect();
-        let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
-        sign_batch(chained, &signers).map_err(|_| LedgerError::Signer)
+    pub(super) fn sign(
+        &self,
+        chained: Vec<Chained>,
+    ) -> Result<(Vec<Chained>, Vec<(KeyId, Signature)>), LedgerError> {
+        let signers = Role::ALL.into_iter();
+        let signers = signers.filter_map(|role| self.signer(role)).collect();
+        let signed = self.crew.sign(chained, signers);
+        signed.map_err(|_| LedgerError::Signer)
     }
 
     /// A signed checkpoint note.

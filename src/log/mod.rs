@@ -72,4 +72,4 @@ pub use self::{
     write::{Position, StatementLimit, TooLarge, write_statement},
 };
 
-pub(crate) use self::tree::node_hash;
+pub(crate) use self::{sign::sign_record, tree::node_hash};

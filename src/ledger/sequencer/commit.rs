@@ -265,8 +265,8 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
     if chained.is_empty() {
         return Err(Abort::new("nothing to write"));
     }
-    let signatures = shared
-        .sign(&chained)
+    let (chained, signatures) = shared
+        .sign(chained)
         .map_err(|error| Abort::new(error.to_string()))?;
     let mut records = Vec::with_capacity(chained.len());
     let mut disclosures = Vec::new();
