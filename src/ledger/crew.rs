@@ -18,7 +18,7 @@ const WORTH_HELP: usize = 8;
 /// The most threads that help; beyond them the writer's own work is what takes the time.
 const MOST: usize = 7;
 
-type Signatures = Vec<(KeyId, Signature)>;
+pub(super) type Signatures = Vec<(KeyId, Signature)>;
 
 /// The threads that help the writer, started when there is first something to help with.
 #[derive(Default)]
@@ -208,7 +208,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use std::sync::atomic::AtomicBool;
 

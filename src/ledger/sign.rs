@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::log::{Chained, Checkpoint, KeyId, Role, Signature, Signer};
+use crate::log::{Chained, Checkpoint, KeyId, Role, Signer};
 
+use super::crew::Signatures;
 use super::{LedgerError, Shared, lock};
 
 impl Shared {
@@ -28,7 +29,7 @@ impl Shared {
     pub(super) fn sign(
         &self,
         chained: Vec<Chained>,
-    ) -> Result<(Vec<Chained>, Vec<(KeyId, Signature)>), LedgerError> {
+    ) -> Result<(Vec<Chained>, Signatures), LedgerError> {
         let signers = Role::ALL.into_iter();
         let signers = signers.filter_map(|role| self.signer(role)).collect();
         let signed = self.crew.sign(chained, signers);
