@@ -64,29 +64,18 @@ impl Crew {
         batch: Vec<Chained>,
         signers: Vec<Arc<dyn Signer>>,
     ) -> Result<(Vec<Chained>, Signatures), BatchError> {
-        let many = batch.len();
-        let task = Arc::new(Task {
-            batch: RwLock::new(batch),
-            many,
-            signers,
-            next: AtomicUsize::new(0),
-            signed: Mutex::new(Signed {
-                signatures: vec![None; many],
-                left: many,
-                fault: None,
-            }),
-            whole: Condvar::new(),
-        });
-        let helped = many >= WORTH_HELP && self.staffed();
-        if helped {
-            self.board.lock().task = Some(Arc::clone(&task));
-            self.board.changed.notify_all();
+        if batch.len() < WORTH_HELP || !self.staffed() {
+            let mut message = Vec::new();
+            let one = |record| sign_record(record, &signers, &mut message);
+            let signatures = batch.iter().map(one).collect::<Result<_, _>>();
+            return Ok((batch, signatures?));
         }
+        let task = Arc::new(Task::new(batch, signers));
+        self.board.lock().task = Some(Arc::clone(&task));
+        self.board.changed.notify_all();
         task.work();
         let signatures = task.finished();
-        if helped {
-            self.board.lock().task = None;
-        }
+        self.board.lock().task = None;
         let mut batch = task.batch.write().unwrap_or_else(PoisonError::into_inner);
         Ok((std::mem::take(&mut *batch), signatures?))
     }
@@ -153,6 +142,22 @@ impl Board {
 }
 
 impl Task {
+    fn new(batch: Vec<Chained>, signers: Vec<Arc<dyn Signer>>) -> Self {
+        let many = batch.len();
+        Self {
+            batch: RwLock::new(batch),
+            many,
+            signers,
+            next: AtomicUsize::new(0),
+            signed: Mutex::new(Signed {
+                signatures: vec![None; many],
+                left: many,
+                fault: None,
+            }),
+            whole: Condvar::new(),
+        }
+    }
+
     /// Whether somebody is at every record of it.
     fn is_taken(&self) -> bool {
         self.next.load(Ordering::Relaxed) >= self.many
