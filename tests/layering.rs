@@ -258,6 +258,10 @@ impl File {
                 at = end;
                 continue;
             }
+            if self.reads_time(at) && !(is_test || self.in_test[at]) {
+                let says = "reads a clock of the system: time comes from `Clock`".to_owned();
+                findings.push(self.finding(placed.line, says));
+            }
             let renames_root = placed.is_word("crate")
                 && (at > 0 && self.tokens[at - 1].is_word("extern")
                     || self.at(at + 1).is_some_and(|next| next.is_word("as")));
@@ -273,6 +277,18 @@ impl File {
             at += 1;
         }
         findings
+    }
+
+    /// `Instant::now`, `SystemTime::now` and `.elapsed()`, outside of the module that may.
+    fn reads_time(&self, at: usize) -> bool {
+        let is = |index: usize, word: &str| self.at(index).is_some_and(|one| one.is_word(word));
+        let now = (is(at, "Instant") || is(at, "SystemTime"))
+            && self
+                .at(at + 1)
+                .is_some_and(|next| next.token == Token::PathSep)
+            && is(at + 2, "now");
+        let elapsed = self.at(at).is_some_and(|one| one.is_mark('.')) && is(at + 1, "elapsed");
+        (now || elapsed) && self.module.first().is_none_or(|module| module != "clock")
     }
 
     fn finding(&self, line: usize, says: String) -> Finding {
@@ -396,6 +412,15 @@ mod the_checker {
                 "src/gate/mod.rs:1: `crate::desk::Ballot` points across: `gate` and `desk` are siblings"
             ]
         );
+    }
+
+    #[test]
+    fn finds_who_else_reads_time() {
+        let text = "fn f() { let t = std::time::Instant::now(); t.elapsed(); std::time::SystemTime::now(); }";
+        assert_eq!(findings("src/ledger/time.rs", text).len(), 3);
+        assert_eq!(findings("src/clock/system.rs", text).len(), 0);
+        let tested = format!("#[cfg(test)] mod tests {{ {text} }}");
+        assert_eq!(findings("src/ledger/time.rs", &tested).len(), 0);
     }
 
     #[test]

@@ -72,3 +72,38 @@ fn a_running_process_whose_row_was_deleted_is_not_taken_for_dead() {
     assert!(!kinds.iter().any(|(kind, _)| *kind == Kind::Lost));
     world.close();
 }
+
+#[test]
+fn what_is_added_to_the_tables_while_they_are_open_stops_all_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = life::open(folder.path(), store(folder.path()));
+    let request = world.file(pay(7));
+    let sql = |sql: &str| {
+        let conn = Connection::open(life::database(folder.path())).unwrap();
+        conn.execute_batch(sql).unwrap();
+    };
+    for (make, drop, name) in [
+        // Denials and revocations would leave the request in the lists of nobody, or fail.
+        (
+            "CREATE TRIGGER hush AFTER INSERT ON record WHEN NEW.kind = 'voted' BEGIN DELETE FROM outbox; END",
+            "DROP TRIGGER hush",
+            "hush",
+        ),
+        (
+            "CREATE UNIQUE INDEX once ON record(request) WHERE kind = 'voted'",
+            "DROP INDEX once",
+            "once",
+        ),
+    ] {
+        sql(make);
+        for _ in 0..2 {
+            let refused = world.approve("sam", request).unwrap_err().to_string();
+            assert!(refused.contains(name), "{refused}");
+        }
+        sql(drop);
+    }
+    // Statistics do no harm.
+    sql("ANALYZE");
+    let _voted = world.approve("sam", request).unwrap();
+    world.close();
+}

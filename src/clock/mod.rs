@@ -20,6 +20,9 @@ pub use self::{
     timestamp::{NotATimestamp, Timestamp},
 };
 
+#[cfg(feature = "sqlite")]
+pub(crate) use self::system::age;
+
 /// What time it is, and sleeping until it is later.
 ///
 /// # Contract

@@ -41,6 +41,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// How long ago a file was changed, by the clock that file systems go by; `None` if that is yet to come.
+#[cfg(feature = "sqlite")]
+pub(crate) fn age(changed: SystemTime) -> Option<Duration> {
+    changed.elapsed().ok()
+}
+
 #[cfg(all(
     any(feature = "sqlite", feature = "terminal"),
     any(target_os = "linux", target_os = "android")

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 
@@ -37,7 +37,7 @@ const BATCH: usize = 1024;
 /// longer, and beside a slower commit the wake-ups are nothing.
 const QUICK: Duration = Duration::from_millis(1);
 
-/// How long the close waits for last words, by the machine's own clock: whoever should drive them may be gone.
+/// How long the close waits while nobody says a last word, by the machine's own clock: whoever should drive them may be gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The queue in front of the writer.
@@ -68,10 +68,7 @@ struct Queue {
 enum Door {
     Open,
     /// From those who have last words alone, and what waits is still written.
-    Closing {
-        /// When nobody is waited for any longer.
-        until: Instant,
-    },
+    Closing,
     /// From nobody: the thread has ended.
     Ended,
 }
@@ -138,8 +135,7 @@ impl Sequencer {
         {
             let mut queue = self.lock();
             if queue.door == Door::Open {
-                let until = Instant::now() + LAST_WORDS;
-                queue.door = Door::Closing { until };
+                queue.door = Door::Closing;
             }
         }
         self.waiting.notify_all();
@@ -153,8 +149,8 @@ impl Sequencer {
     fn queue(&self, admission: Admission, job: Box<dyn Job>) -> Queued {
         let mut queue = self.lock();
         match (queue.door, admission) {
-            (Door::Open, _) | (Door::Closing { .. }, Admission::LastWords) => {}
-            (Door::Closing { .. } | Door::Ended, _) => return Queued::Closed(job),
+            (Door::Open, _) | (Door::Closing, Admission::LastWords) => {}
+            (Door::Closing | Door::Ended, _) => return Queued::Closed(job),
         }
         let alone = queue.jobs.is_empty() && !queue.writing;
         queue.jobs.push_back(job);
@@ -181,14 +177,19 @@ impl Sequencer {
                 if !queue.jobs.is_empty() {
                     return Some(Work::Jobs(queue.take()));
                 }
-                if let Door::Closing { until } = queue.door {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if queue.speakers == 0 || left.is_zero() {
+                if queue.door != Door::Open {
+                    if queue.speakers == 0 {
                         queue.door = Door::Ended;
                         return None;
                     }
-                    let waited = self.waiting.wait_timeout(queue, left);
-                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    let silent = |queue: &mut Queue| !queue.wants_writer() && queue.speakers > 0;
+                    let waited = self.waiting.wait_timeout_while(queue, LAST_WORDS, silent);
+                    let (again, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                    queue = again;
+                    if waited.timed_out() && !queue.writing {
+                        queue.door = Door::Ended;
+                        return None;
+                    }
                     continue;
                 }
             }
@@ -243,6 +244,11 @@ enum Work {
 }
 
 impl Queue {
+    /// Whether there is something for the thread to do.
+    fn wants_writer(&self) -> bool {
+        self.begun.is_some() || !(self.writing || self.jobs.is_empty())
+    }
+
     fn take(&mut self) -> Vec<Box<dyn Job>> {
         self.writing = true;
         let many = self.jobs.len().min(BATCH);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, Statement, StatementStatus, params,
+};
 
 use crate::canonical::Digest;
 use crate::log::{Head, encode_signatures, leaf_hash};
@@ -12,12 +14,13 @@ use super::super::rows::{EdgeRow, NodeRow, OutboxRow, RequestRow, Row, TimerRow}
 use super::super::step::{Batch, NewRecord, Step, StoreSecret, View};
 use super::codec::{first_place, integer, store_error, taken};
 use super::find;
+use super::schema;
 use super::transaction::Transaction;
 
 /// Runs the step and commits what it makes.
 pub(super) fn append(conn: &Connection, step: Step) -> Result<Batch, StoreError> {
     let transaction = Transaction::begin(conn)?;
-    let first = head(conn)?;
+    let first = head_in_turn(conn)?;
     let news = View::news(step.news_since(), first.as_ref());
     let view = View {
         versions: find::versions(conn, step.scopes())?,
@@ -37,10 +40,36 @@ pub(super) fn append(conn: &Connection, step: Step) -> Result<Batch, StoreError>
 }
 
 pub(super) fn head(conn: &Connection) -> Result<Option<Head>, StoreError> {
-    let state: Option<Vec<u8>> = conn
-        .prepare_cached("SELECT state FROM head WHERE one = 1")
-        .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
+    let state = select_head(conn)
+        .and_then(|mut select| state(&mut select))
         .map_err(store_error)?;
+    decoded(state)
+}
+
+/// The head, for who has begun to write; an error if the tables are no longer those that were opened.
+///
+/// A trigger or an index that is made while the store is open takes part in every write from then on. SQLite prepares a statement
+/// again where the schema has changed, and counts that.
+pub(super) fn head_in_turn(conn: &Connection) -> Result<Option<Head>, StoreError> {
+    let mut select = select_head(conn).map_err(store_error)?;
+    let state = state(&mut select).map_err(store_error)?;
+    if select.get_status(StatementStatus::RePrepare) > 0 {
+        // What does not belong there stays an error: only a check that passed sets the count back.
+        schema::check(conn)?;
+        select.reset_status(StatementStatus::RePrepare);
+    }
+    decoded(state)
+}
+
+fn select_head(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached("SELECT state FROM head WHERE one = 1")
+}
+
+fn state(select: &mut Statement<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+    select.query_row([], |row| row.get(0)).optional()
+}
+
+fn decoded(state: Option<Vec<u8>>) -> Result<Option<Head>, StoreError> {
     state
         .map(|state| Head::decode(&state))
         .transpose()

@@ -188,6 +188,7 @@ impl SqliteStore {
         let tended = {
             let held = writing.hold()?;
             let transaction = Transaction::begin(&held.conn)?;
+            append::head_in_turn(&held.conn)?;
             let tended = tend::tend(&held.conn, chore)?;
             transaction.commit()?;
             tended

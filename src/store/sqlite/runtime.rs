@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use crate::clock::age;
+
 use super::open::Site;
 
 /// How the sockets' names end.
@@ -120,7 +122,7 @@ impl Runtime {
             .filter(|name| name.ends_with(BELL) && *name != self.own)
             .collect();
         // Two changes within one tick of the file system's clock look like one: a fresh time is not remembered.
-        let settled = changed.filter(|then| then.elapsed().is_ok_and(|age| age > TICK));
+        let settled = changed.filter(|then| age(*then).is_some_and(|age| age > TICK));
         *known = settled.map(|then| (then, Arc::clone(&names)));
         names
     }
