@@ -5,21 +5,17 @@ mod common;
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use async_trait::async_trait;
+use common::before_append::BeforeAppend;
 use common::log::kinds;
 use common::{PEOPLE, RULES, World, pay, read};
-use countersign::clock::Bell;
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Gate, Refusal};
 use countersign::ledger::Spawner;
-use countersign::log::{Head, Kind, Seq, StoredRecord};
-use countersign::store::{
-    Chore, Committed, Found, Guarantees, MemoryStore, Query, Step, Store, StoreError, Tended,
-};
+use countersign::log::Kind;
+use countersign::store::{MemoryStore, Store};
 use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
@@ -88,39 +84,6 @@ fn whoever_waits_hears_of_the_close() {
     );
 }
 
-/// A store whose appends wait until nobody holds them up.
-#[derive(Debug, Default)]
-struct Held {
-    inner: MemoryStore,
-    append: Mutex<()>,
-}
-
-#[async_trait]
-impl Store for Held {
-    fn guarantees(&self) -> Guarantees {
-        self.inner.guarantees()
-    }
-    async fn head(&self) -> Result<Option<Head>, StoreError> {
-        self.inner.head().await
-    }
-    async fn append(&self, step: Step) -> Result<Committed, StoreError> {
-        drop(self.append.lock().unwrap());
-        self.inner.append(step).await
-    }
-    async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
-        self.inner.read(from, limit).await
-    }
-    async fn find(&self, query: Query) -> Result<Found, StoreError> {
-        self.inner.find(query).await
-    }
-    async fn tend(&self, chore: Chore) -> Result<Tended, StoreError> {
-        self.inner.tend(chore).await
-    }
-    fn on_commit(&self, bell: Bell) {
-        self.inner.on_commit(bell);
-    }
-}
-
 /// What waits to be driven.
 type Tasks = Mutex<Vec<BoxFuture<'static, ()>>>;
 
@@ -184,10 +147,13 @@ fn the_close_waits_for_the_last_words_of_those_who_were_dropped_before() {
 
 #[test]
 fn a_start_that_the_close_still_writes_has_its_end_as_well() {
-    let store = Arc::new(Held::default());
+    let append = Arc::new(Mutex::new(()));
+    let held = Arc::clone(&append);
+    let store = BeforeAppend::new(MemoryStore::new(), move || drop(held.lock().unwrap()));
+    let store = Arc::new(store);
     let world = World::with(RULES, PEOPLE, Arc::clone(&store), |opening| opening);
     let permit = block_on(world.gate().guard(read())).unwrap();
-    let hold = store.append.lock().unwrap();
+    let hold = append.lock().unwrap();
     let mut run = permit
         .run(async |_| -> Result<(), Infallible> { unreachable!("its caller is gone") })
         .boxed_local();

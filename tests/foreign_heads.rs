@@ -9,23 +9,20 @@
 
 mod common;
 
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use async_trait::async_trait;
+use common::before_append::BeforeAppend;
 use common::{PEOPLE, RULES, World, life, log, pay, read, refused, start};
 use countersign::action::RequestId;
 use countersign::canonical::Digest;
-use countersign::clock::{Bell, ManualClock};
+use countersign::clock::ManualClock;
 use countersign::gate::{ApprovalGate, Cause, Refusal};
-use countersign::log::{Head, Kind, Seq, StoredRecord};
-use countersign::store::{
-    Chore, Committed, Found, Guarantees, Query, SqliteStore, Step, Store, StoreError, Tended,
-};
+use countersign::log::{Head, Kind};
+use countersign::store::{SqliteStore, Store};
 use futures::executor::block_on;
 use rusqlite::Connection;
 
@@ -198,46 +195,6 @@ fn a_head_with_another_time_or_last_leaf_moves_nothing() {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A store under whose next append something else happens first.
-#[derive(Clone)]
-struct Late(Arc<SqliteStore>, Arc<Mutex<Option<Hook>>>);
-
-impl std::fmt::Debug for Late {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Late")
-    }
-}
-
-#[async_trait]
-impl Store for Late {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
-    }
-    async fn head(&self) -> Result<Option<Head>, StoreError> {
-        self.0.head().await
-    }
-    async fn append(&self, step: Step) -> Result<Committed, StoreError> {
-        let hook = self.1.lock().unwrap().take();
-        if let Some(hook) = hook {
-            // Another process would do it; here another thread, since this one may be inside of an executor.
-            thread::spawn(hook).join().unwrap();
-        }
-        self.0.append(step).await
-    }
-    async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
-        self.0.read(from, limit).await
-    }
-    async fn find(&self, query: Query) -> Result<Found, StoreError> {
-        self.0.find(query).await
-    }
-    async fn tend(&self, chore: Chore) -> Result<Tended, StoreError> {
-        self.0.tend(chore).await
-    }
-    fn on_commit(&self, bell: Bell) {
-        self.0.on_commit(bell);
-    }
-}
-
 /// Approves a request in one process, and starts it in another while `meanwhile` happens between its look and its commit; how
 /// often the effect was called by that start.
 fn started_while(meanwhile: impl FnOnce(&World, RequestId) + Send + 'static) -> usize {
@@ -246,8 +203,15 @@ fn started_while(meanwhile: impl FnOnce(&World, RequestId) + Send + 'static) -> 
     let theirs = world(&path, &path, sqlite(&path));
     let request = theirs.file(pay(5));
     let _voted = theirs.approve("rita", request).unwrap();
-    let late = Late(Arc::new(sqlite(&path)), Arc::default());
-    let ours = world(&path, &path, late.clone());
+    let next: Arc<Mutex<Option<Hook>>> = Arc::default();
+    let taken = Arc::clone(&next);
+    let late = BeforeAppend::new(sqlite(&path), move || {
+        if let Some(hook) = taken.lock().unwrap().take() {
+            // Another process would do it; here another thread, since this one may be inside of an executor.
+            thread::spawn(hook).join().unwrap();
+        }
+    });
+    let ours = world(&path, &path, late);
     let permit = block_on(ours.gate().resume(request)).unwrap();
     let version = |conn: &Connection| -> i64 {
         let scope = [b"r".as_slice(), request.as_uuid().as_bytes()].concat();
@@ -260,7 +224,7 @@ fn started_while(meanwhile: impl FnOnce(&World, RequestId) + Send + 'static) -> 
     };
     let before = version(&connection(&path));
     let hook_path = path.clone();
-    *late.1.lock().unwrap() = Some(Box::new(move || {
+    *next.lock().unwrap() = Some(Box::new(move || {
         meanwhile(&theirs, request);
         let scope = [b"r".as_slice(), request.as_uuid().as_bytes()].concat();
         connection(&hook_path)

@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use crate::action::Bound;
 use crate::approval::{DatasetName, Event, Hidden, Recorded};
 use crate::lineage::{Edge, Node, edges_of};
@@ -37,15 +34,8 @@ pub(crate) fn named_key(secret: &StoreSecret, node: &Node, text: &str) -> NodeKe
 }
 
 fn keyed(secret: &StoreSecret, text: &str) -> [u8; 16] {
-    // HMAC takes keys of any length (RFC 2104, section 2).
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        return [0; 16];
-    };
-    mac.update(b"countersign/node/v1");
-    mac.update(&[0]);
-    mac.update(text.as_bytes());
-    let tag: [u8; 32] = mac.finalize().into_bytes().into();
-    tag.first_chunk().copied().unwrap_or_default()
+    let tag = secret.tag("countersign/node/v1", text.as_bytes());
+    tag.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// The row of an edge in a store.

@@ -2,26 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use crate::action::{PersonId, Pseudonym};
 use crate::approval::{At, Event, Hidden, Recorded};
 use crate::store::{StoreSecret, Tag};
 
-/// The tag of a person in a store: HMAC-SHA-256 under the store's secret, so that a row names nobody to whoever lacks it.
+/// The tag of a person in a store, so that a row names nobody to whoever lacks the store's secret ([`StoreSecret::tag`]).
 #[must_use]
 pub fn person_tag(secret: &StoreSecret, person: &PersonId) -> Tag {
     let id = person.as_principal();
-    // HMAC takes keys of any length (RFC 2104, section 2).
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        return Tag::from_bytes([0; 32]);
-    };
-    mac.update(b"countersign/person/v1\0");
-    mac.update(&(id.issuer().len() as u64).to_be_bytes());
-    mac.update(id.issuer().as_bytes());
-    mac.update(id.subject().as_bytes());
-    Tag::from_bytes(mac.finalize().into_bytes().into())
+    let mut bytes = (id.issuer().len() as u64).to_be_bytes().to_vec();
+    bytes.extend_from_slice(id.issuer().as_bytes());
+    bytes.extend_from_slice(id.subject().as_bytes());
+    secret.tag("countersign/person/v1", &bytes)
 }
 
 /// The persons that records name both ways: by the pseudonym, and by the directory's id that lies beside the record.

@@ -168,21 +168,7 @@ impl Drop for Armed {
         let ledger = Arc::clone(&self.parts.ledger);
         let parts = Arc::clone(&self.parts);
         ledger.ended(&self.run.execution);
-        ledger.spawn_last_words(|right| {
-            let speaker = Speaker { right, parts };
-            async move {
-            let speaker = speaker;
-            match write(&speaker.parts, request, folded, event, Some(&speaker.right)).await {
-                Ok(_) => {}
-                Err(LedgerError::Illegal(why)) => {
-                    tracing::debug!(why, %request, "the end of an execution stands already");
-                }
-                Err(error) => {
-                    tracing::error!(%error, %request, "the end of an execution could not be recorded");
-                }
-            }
-            }
-        });
+        ledger.spawn_last_words(|right| Speaker { right, parts }.say(request, folded, event));
     }
 }
 
@@ -192,6 +178,21 @@ impl Drop for Armed {
 struct Speaker {
     right: LastWords,
     parts: Arc<Parts>,
+}
+
+impl Speaker {
+    async fn say(self, request: RequestId, folded: Option<Folded>, event: Finished) {
+        let Self { right, parts } = &self;
+        match write(parts, request, folded, event, Some(right)).await {
+            Ok(_) => {}
+            Err(LedgerError::Illegal(why)) => {
+                tracing::debug!(why, %request, "the end of an execution stands already");
+            }
+            Err(error) => {
+                tracing::error!(%error, %request, "the end of an execution could not be recorded");
+            }
+        }
+    }
 }
 
 fn finished(

@@ -3,9 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use crate::action::{ActorChain, PersonId, Principal, PrincipalKind, Pseudonym, SaltSource};
 use crate::approval::{As, Interests};
 use crate::audit::person_tag;
@@ -56,16 +53,9 @@ pub(crate) struct Interested {
 }
 
 impl Shared {
-    /// A keyed tag: equal for equal input within one store, and telling nothing without the store's secret.
+    /// [`StoreSecret::tag`](crate::store::StoreSecret::tag) under the store's secret, which stays here.
     pub(crate) fn tag(&self, domain: &str, bytes: &[u8]) -> Tag {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else {
-            // HMAC takes keys of any length (RFC 2104); a constant keeps the function total.
-            return Tag::from_bytes([0; 32]);
-        };
-        mac.update(domain.as_bytes());
-        mac.update(&[0]);
-        mac.update(bytes);
-        Tag::from_bytes(mac.finalize().into_bytes().into())
+        self.secret.tag(domain, bytes)
     }
 
     /// The pseudonym of a person, made if there is none yet.

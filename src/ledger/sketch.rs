@@ -186,7 +186,10 @@ impl Shared {
 
     fn tenant_tag(&self, actor: &BoundActor) -> Option<Tag> {
         let tenant = actor.tenant.as_ref()?;
-        Some(self.tag("countersign/tenant/v1", tenant.as_str().as_bytes()))
+        Some(
+            self.secret
+                .tag("countersign/tenant/v1", tenant.as_str().as_bytes()),
+        )
     }
 
     /// A node's row; its text is kept unless it names a dataset that is marked sensitive.

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::action::{Disclosure, RequestId};
@@ -10,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::log::{Head, Kind, Seq, StoredRecord, Subtree};
 
 use super::error::{Abort, StoreError};
-use super::rows::Row;
+use super::rows::{Row, Tag};
 
 /// One all-or-nothing change of the log: the scopes that it depends on, and a builder that runs inside the lock.
 ///
@@ -169,6 +171,20 @@ impl StoreSecret {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) over a domain, a zero byte and `bytes`: equal for equal input within one store, and telling nothing
+    /// without the secret.
+    #[must_use]
+    pub fn tag(&self, domain: &str, bytes: &[u8]) -> Tag {
+        // HMAC takes keys of any length; a constant keeps the function total.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.as_bytes()) else {
+            return Tag::from_bytes([0; 32]);
+        };
+        mac.update(domain.as_bytes());
+        mac.update(&[0]);
+        mac.update(bytes);
+        Tag::from_bytes(mac.finalize().into_bytes().into())
     }
 }
 

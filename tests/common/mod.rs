@@ -5,6 +5,7 @@ pub mod aftermath;
 #[cfg(feature = "sqlite")]
 pub mod altered;
 pub mod ask;
+pub mod before_append;
 pub mod child;
 #[cfg(feature = "sqlite")]
 pub mod filed;

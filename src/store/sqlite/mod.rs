@@ -304,9 +304,9 @@ impl Store for SqliteStore {
             // Who wrote last has the pages at hand, which another connection would have to read again after each commit.
             let writer = self.writing.as_ref().map(|writing| writing.conn.try_lock());
             let versions = match writer {
-                Some(Ok(conn)) => find::versions(&conn, scopes),
-                // A writer that panicked may have left a transaction open.
-                None | Some(Err(_)) => self.pool.read_once(|conn| find::versions(conn, scopes)),
+                // A writer that panicked, or could not roll back, has left a transaction open.
+                Some(Ok(conn)) if conn.is_autocommit() => find::versions(&conn, scopes),
+                _ => self.pool.read_once(|conn| find::versions(conn, scopes)),
             };
             return versions.map(Found::Versions);
         }
