@@ -169,7 +169,7 @@ fn a_digest_that_stands_in_two_records_is_found_at_the_second() {
 }
 
 #[test]
-fn a_key_that_a_later_edition_may_have_added_is_a_doubt_and_not_a_break() {
+fn a_key_that_an_extension_may_have_added_is_a_doubt_and_not_a_break() {
     let stranger = SecretKey::from_seed(&[99; 32]);
     let signed_by_stranger = |image: &mut Image, at: usize| {
         let message = pae(PAYLOAD_TYPE, &image.record(at).statement);
@@ -177,7 +177,8 @@ fn a_key_that_a_later_edition_may_have_added_is_a_doubt_and_not_a_break() {
         image.row(at).record.signatures.push(signature);
     };
     let mut writer = golden();
-    let added = writer.entry(Kind::KeyAdded, None, &[], &[]);
+    let mut added = writer.entry(Kind::KeyAdded, None, &[], &[]);
+    added.crit = vec!["example.com/keys".to_owned()];
     let plain = writer.entry(Kind::Clock, None, &[], &[]);
     writer.commit(&[added, plain]);
     let verdict = after(&writer, |image| signed_by_stranger(image, 13));

@@ -234,7 +234,8 @@ impl Pass {
         };
         match decode(record, &lookup) {
             Ok(Decoded::Event(recorded)) => self.event(*recorded, &lookup),
-            Ok(Decoded::Genesis) => {}
+            // The walk over the structure has judged them.
+            Ok(Decoded::Genesis | Decoded::Keys(_)) => {}
             Ok(Decoded::NotJudged(unjudged)) => self.not_judged(statement, &unjudged),
             Err(DecodeError { seq, rule, why }) => self.replay.problem(seq, rule, why),
         }

@@ -9,8 +9,8 @@ use crate::action::{Disclosure, DisclosureDigest, RequestId};
 use crate::clock::Timestamp;
 use crate::journal::{Decoded, decode};
 use crate::log::{
-    Genesis, KnownOr, LogReader, ReadError, Row, Seq, Statement, Trust, VerifiedGenesis,
-    VerifiedRecord,
+    Genesis, KeyChange, Kind, KnownOr, LogReader, ReadError, Revocation, Row, Seq, Statement,
+    Trust, VerifiedGenesis, VerifiedRecord,
 };
 
 use super::words::Teller;
@@ -88,6 +88,7 @@ pub fn timeline<'a>(
         filter,
         teller: Teller { visible },
         genesis: None,
+        followed: 0,
         rows: VecDeque::new(),
     }
 }
@@ -100,6 +101,8 @@ pub struct Timeline<'a> {
     filter: Filter,
     teller: Teller<'a>,
     genesis: Option<Result<(Genesis, Trust), String>>,
+    /// Up to which record changes of keys were taken in.
+    followed: u64,
     next: u64,
     rows: VecDeque<Row>,
 }
@@ -153,13 +156,24 @@ impl Timeline<'_> {
     }
 
     fn tell(&mut self, row: &Row) -> Result<Option<TimelineEntry>, ReadError> {
-        let verified = match (self.trust()?, row) {
-            (Ok((_, trust)), Row::Record(row)) => trust
-                .check(&row.record)
-                .map_err(|broken| broken.to_string()),
-            (Ok(_), Row::Malformed { seq: _, what }) => Err((*what).to_owned()),
-            (Err(why), _) => Err(why.clone()),
+        let seq = row.seq().get();
+        let mut verified = self.verify(row)?;
+        let changes = |verified: &VerifiedRecord| {
+            let kind = verified.statement().kind.known();
+            kind.is_some_and(|kind| kind.changes_keys())
         };
+        if self.followed < seq && verified.as_ref().map_or(true, changes) {
+            self.follow_up_to(seq)?;
+            verified = self.verify(row)?;
+        }
+        if let (Ok(record), Some(Ok((_, trust)))) = (&verified, &mut self.genesis)
+            && self.followed == seq
+        {
+            self.followed = seq.saturating_add(1);
+            if let Err(broken) = trust.follow(record) {
+                verified = Err(broken.to_string());
+            }
+        }
         let verified = match verified {
             Ok(verified) => verified,
             Err(why) => {
@@ -190,6 +204,44 @@ impl Timeline<'_> {
         }))
     }
 
+    fn verify(&mut self, row: &Row) -> Result<Result<VerifiedRecord, String>, ReadError> {
+        Ok(match (self.trust()?, row) {
+            (Ok((_, trust)), Row::Record(row)) => trust
+                .check(&row.record)
+                .map_err(|broken| broken.to_string()),
+            (Ok(_), Row::Malformed { seq: _, what }) => Err((*what).to_owned()),
+            (Err(why), _) => Err(why.clone()),
+        })
+    }
+
+    /// Learns which keys are in force for a record that is not told from the beginning of the log on.
+    fn follow_up_to(&mut self, seq: u64) -> Result<(), ReadError> {
+        while self.followed < seq {
+            let rows = self.reader.records(Seq::new(self.followed), PAGE)?;
+            let Some(last) = rows.last() else {
+                break;
+            };
+            self.followed = seq.min(last.seq().next().get());
+            let Some(Ok((_, trust))) = &mut self.genesis else {
+                break;
+            };
+            for row in rows {
+                let Row::Record(row) = row else {
+                    continue;
+                };
+                let told = Kind::parse(&row.columns.kind).is_some_and(Kind::changes_keys);
+                if told
+                    && row.record.seq.get() < seq
+                    && let Ok(verified) = trust.check(&row.record)
+                {
+                    // One that may not change them changes nothing.
+                    let _ = trust.follow(&verified);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn text(
         &mut self,
         verified: &VerifiedRecord,
@@ -206,6 +258,7 @@ impl Timeline<'_> {
         Ok(match decode(verified, &lookup) {
             Ok(Decoded::Event(recorded)) => self.teller.tell(&recorded.event, &lookup),
             Ok(Decoded::Genesis) => self.begins(),
+            Ok(Decoded::Keys(change)) => keys_words(&change),
             Ok(Decoded::NotJudged(unjudged)) => format!("not judged: {unjudged}"),
             Err(error) => format!("not to be relied upon: {error}"),
         })
@@ -225,7 +278,7 @@ impl Timeline<'_> {
         }
     }
 
-    /// The keys of the genesis, or why there are none.
+    /// The keys in force, or why there are none.
     fn trust(&mut self) -> Result<&Result<(Genesis, Trust), String>, ReadError> {
         if self.genesis.is_none() {
             let first = self.reader.records(Seq::GENESIS, NonZeroU32::MIN)?;
@@ -242,5 +295,28 @@ impl Timeline<'_> {
         Ok(self
             .genesis
             .get_or_insert_with(|| Err("the log has no genesis".to_owned())))
+    }
+}
+
+fn keys_words(change: &KeyChange) -> String {
+    match change {
+        KeyChange::Added { key, roles } => {
+            let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+            format!(
+                "the operator adds the key {} for {}",
+                key.id(),
+                roles.join(", ")
+            )
+        }
+        KeyChange::Rotated { old, key } => {
+            format!("the key {} takes the place of {old}", key.id())
+        }
+        KeyChange::Revoked { old, why } => match why {
+            Revocation::Retired => format!("the operator retires the key {old}"),
+            Revocation::Lost => format!("the operator revokes the key {old}, which is lost"),
+            Revocation::Compromised { since } => format!(
+                "the operator revokes the key {old}, which somebody else may have used since {since}"
+            ),
+        },
     }
 }

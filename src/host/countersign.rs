@@ -122,22 +122,16 @@ impl Countersign {
     /// # Errors
     /// [`NoSuchRole`] if the log does not name the key for the role `operator`.
     pub fn operator(&self, key: Arc<dyn Signer>) -> Result<Operator, NoSuchRole> {
-        if !self
-            .parts
-            .ledger
-            .trust
-            .has_role(&key.public().id(), Role::Operator)
-        {
+        if !self.parts.ledger.operate_with(key) {
             return Err(NoSuchRole(Role::Operator));
         }
-        self.parts.ledger.operate_with(key);
         Ok(Operator::new(Arc::clone(&self.parts)))
     }
 
     /// The id of the log, for [`Opening::expecting`].
     #[must_use]
     pub fn log(&self) -> LogId {
-        *self.parts.ledger.trust.log()
+        *self.parts.ledger.trust().log()
     }
 
     /// The public keys that this process knows of, as an auditor has to be given them.

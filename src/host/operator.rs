@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::approval::{At, ClockAcknowledged, Event, Hidden};
 use crate::ledger::{Drafts, LedgerError, Parts};
-use crate::log::Role;
+use crate::log::{KeyChange, KeyId, Revocation, Role, Seq, Signer};
 
 /// The operator's handle, with the operator's own key, which may live elsewhere than the gate's.
 #[derive(Debug)]
@@ -53,5 +53,66 @@ impl Operator {
         ledger.clock_settled(clock);
         ledger.waiters.wake_all();
         Ok(())
+    }
+
+    /// Has the log name a key that it never named before, in force from the next record on; returns the record.
+    ///
+    /// The key signs the record beside the operator, which shows that somebody holds it.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotRecorded`] says why not; the log is as it was.
+    pub async fn add_key(
+        &self,
+        key: Arc<dyn Signer>,
+        roles: impl IntoIterator<Item = Role>,
+    ) -> Result<Seq, OperatorError> {
+        let change = KeyChange::Added {
+            key: key.public().clone(),
+            roles: roles.into_iter().collect(),
+        };
+        self.change_keys(change, vec![key]).await
+    }
+
+    /// Puts a new key in the place of another, with its roles; returns the record.
+    ///
+    /// Both sign the record beside the operator. Where this process signs with the old key, it goes on with the new one; every
+    /// other process that holds the old key refuses to write until it is opened with the new one. A key that went never comes
+    /// back. Whoever cannot sign with the old key any more revokes it and adds another.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotRecorded`] says why not; the log is as it was.
+    pub async fn rotate_key(
+        &self,
+        old: Arc<dyn Signer>,
+        new: Arc<dyn Signer>,
+    ) -> Result<Seq, OperatorError> {
+        let change = KeyChange::Rotated {
+            old: old.public().id(),
+            key: new.public().clone(),
+        };
+        self.change_keys(change, vec![old, new]).await
+    }
+
+    /// Ends a key; returns the record, which is the last that the key may have signed.
+    ///
+    /// What a compromised key signed since then counts for nobody who verifies the log, and what it signed before counts only
+    /// under a checkpoint that was kept elsewhere.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotRecorded`] says why not, for example that nobody could sign checkpoints any more; the log is as it was.
+    pub async fn revoke_key(&self, key: KeyId, why: Revocation) -> Result<Seq, OperatorError> {
+        let change = KeyChange::Revoked { old: key, why };
+        self.change_keys(change, Vec::new()).await
+    }
+
+    async fn change_keys(
+        &self,
+        change: KeyChange,
+        beside: Vec<Arc<dyn Signer>>,
+    ) -> Result<Seq, OperatorError> {
+        let written = self.parts.ledger.change_keys(change, beside).await;
+        written
+            .map(Seq::new)
+            .map_err(|error| OperatorError::NotRecorded(error.to_string()))
     }
 }

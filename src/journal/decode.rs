@@ -6,7 +6,7 @@ use crate::action::{ActionDigest, Disclosure, DisclosureDigest, RequestId};
 use crate::approval::{At, Event, Recorded};
 use crate::canonical::{Digest, Object};
 use crate::clock::Timestamp;
-use crate::log::{Kind, KnownOr, Rule, Statement, Unjudged, VerifiedRecord};
+use crate::log::{KeyChange, Kind, KnownOr, Rule, Statement, Unjudged, VerifiedRecord};
 
 use super::read::{Lookup, Members, Read};
 use super::{around, ended, execution, reassessed, requested, voted};
@@ -18,6 +18,8 @@ pub enum Decoded {
     Event(Box<Recorded>),
     /// The log's own first record, which the log reads itself.
     Genesis,
+    /// A change of keys, which the log reads itself and has followed.
+    Keys(Box<KeyChange>),
     /// A kind, version or extension whose meaning this edition does not judge.
     NotJudged(Unjudged),
 }
@@ -28,7 +30,7 @@ impl Decoded {
     pub fn into_event(self) -> Option<Recorded> {
         match self {
             Self::Event(recorded) => Some(*recorded),
-            Self::Genesis | Self::NotJudged(_) => None,
+            Self::Genesis | Self::Keys(_) | Self::NotJudged(_) => None,
         }
     }
 }
@@ -60,6 +62,17 @@ pub fn decode(
     let statement = record.statement();
     if let Some(unjudged) = statement.unjudged() {
         return Ok(Decoded::NotJudged(unjudged));
+    }
+    match KeyChange::parse(statement) {
+        Ok(None) => {}
+        Ok(Some(change)) => return Ok(Decoded::Keys(Box::new(change))),
+        Err(malformed) => {
+            return Err(DecodeError {
+                seq: At(statement.seq.get()),
+                rule: Rule::F6,
+                why: malformed.to_string(),
+            });
+        }
     }
     let Statement {
         seq,
@@ -161,6 +174,7 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
         | Kind::Viewed
         | Kind::Undelivered
         | Kind::Erased
+        // Read by the log itself, before anybody comes here.
         | Kind::KeyAdded
         | Kind::KeyRotated
         | Kind::KeyRevoked

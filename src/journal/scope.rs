@@ -19,6 +19,8 @@ pub enum Scope {
     Dataset(DatasetRef),
     /// Whether the clock is trusted.
     Clock,
+    /// Which keys are in force.
+    Keys,
 }
 
 impl Scope {
@@ -65,6 +67,7 @@ impl Scope {
                 )
             }
             Self::Clock => tagged(b'c', &[]),
+            Self::Keys => tagged(b'k', &[]),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Shared {
             };
             next = last.seq.next();
             for row in &rows {
-                let record = self.verify(row)?;
+                let record = self.verify_news(row).await?;
                 let statement = record.statement();
                 let named = statement.body.get("clock").and_then(|seq| seq.as_i64());
                 if statement.kind == KnownOr::Known(Kind::ClockAcknowledged)

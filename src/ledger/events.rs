@@ -290,6 +290,7 @@ impl Drafts {
             moved,
             rows,
             touched: request.map(|one| one.id).into_iter().collect(),
+            keys: None,
         };
         Ok((plan, after))
     }

@@ -81,7 +81,7 @@ async fn drain(
         let mut verified = Vec::with_capacity(rows.len());
         let size = shared.known_size();
         for row in rows.iter().filter(|row| row.seq.get() < size) {
-            verified.push(shared.verify(row)?);
+            verified.push(shared.verify_news(row).await?);
         }
         let Some(last) = verified.last().map(|record| record.seq()) else {
             return Ok(None);
@@ -96,7 +96,7 @@ async fn drain(
                 .map(|record| *record.leaf());
             events.extend(leaf.map(|leaf| LineageEvent {
                 record: RecordRef {
-                    log: *shared.trust.log(),
+                    log: *shared.trust().log(),
                     leaf,
                 },
                 recorded,

@@ -4,12 +4,13 @@
 //! went on with has a signed head as well. And the head row's time and last leaf are under no signature.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use futures::executor::block_on;
 
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
-use crate::log::{Frontier, Head, Seq, Statement, StoredRecord, leaf_hash};
+use crate::log::{Frontier, Head, Seq, Statement, StoredRecord, Trust, leaf_hash};
 
 use super::seen::kind_of;
 use super::{LedgerError, Shared, lock};
@@ -22,14 +23,17 @@ const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
 
 /// The log as it grows beyond a head that is known.
 struct Extension {
+    /// The keys as of its end.
+    trust: Arc<Trust>,
     frontier: Frontier,
     prev: Digest,
     ts: Timestamp,
 }
 
 impl Extension {
-    fn of(known: &Head) -> Self {
+    fn of(known: &Head, trust: Arc<Trust>) -> Self {
         Self {
+            trust,
             frontier: known.frontier.clone(),
             prev: known.prev,
             ts: known.ts,
@@ -52,6 +56,20 @@ impl Extension {
         self.prev = leaf_hash(&record.statement);
         self.frontier.push(self.prev);
         self.ts = statement.ts;
+        let changes = statement
+            .kind
+            .known()
+            .is_some_and(|kind| kind.changes_keys());
+        // What is known of the keys may go further than what is known of the rest.
+        if changes && self.trust.ring().latest_change() < Some(record.seq) {
+            let verified = self
+                .trust
+                .check(record)
+                .map_err(|broken| tampered(broken.to_string()))?;
+            Arc::make_mut(&mut self.trust)
+                .follow(&verified)
+                .map_err(|broken| tampered(broken.to_string()))?;
+        }
         Ok(Some(statement))
     }
 
@@ -88,7 +106,7 @@ impl Shared {
                 Err(Unfit::Refused(LedgerError::Fork))
             };
         }
-        let mut extension = Extension::of(&known);
+        let mut extension = Extension::of(&known, self.trust());
         drop(known);
         for record in news {
             self.take(&mut extension, record).map_err(Unfit::Refused)?;
@@ -105,9 +123,14 @@ impl Shared {
     /// # Errors
     /// [`LedgerError::Rollback`] or [`LedgerError::Fork`] if the store holds another history.
     pub(super) fn catch_up(&self) -> Result<(), LedgerError> {
+        block_on(self.read_news())
+    }
+
+    /// As [`Shared::catch_up`], for whoever may wait.
+    pub(super) async fn read_news(&self) -> Result<(), LedgerError> {
         // Asked in this order: what this process commits meanwhile must not make the store look older than what is known.
         let known = lock(&self.known).clone();
-        let head = block_on(self.store.head())?.ok_or(LedgerError::Rollback)?;
+        let head = self.store.head().await?.ok_or(LedgerError::Rollback)?;
         if head.size < known.size {
             return Err(LedgerError::Rollback);
         }
@@ -118,10 +141,10 @@ impl Shared {
                 Err(LedgerError::Fork)
             };
         }
-        let mut extension = Extension::of(&known);
+        let mut extension = Extension::of(&known, self.trust());
         while extension.frontier.size() < head.size {
             let next = Seq::new(extension.frontier.size());
-            let page = block_on(self.store.read(next, PAGE))?;
+            let page = self.store.read(next, PAGE).await?;
             if page.is_empty() {
                 return Err(LedgerError::Rollback);
             }
@@ -151,15 +174,15 @@ impl Shared {
     }
 
     fn accept(&self, extension: &Extension, head: &Head) -> Result<(), LedgerError> {
-        head.check(&self.trust)
+        head.check(&extension.trust)
             .map_err(|broken| LedgerError::Tampered {
                 seq: head.size,
                 why: broken.to_string(),
             })?;
-        if extension.is(head) {
-            Ok(())
-        } else {
-            Err(LedgerError::Fork)
+        if !extension.is(head) {
+            return Err(LedgerError::Fork);
         }
+        self.rely_on(&extension.trust);
+        Ok(())
     }
 }

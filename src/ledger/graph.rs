@@ -86,7 +86,7 @@ impl Shared {
     async fn edges_in(&self, seq: Seq) -> Result<Vec<Edge>, LedgerError> {
         let rows = self.store.read(seq, NonZeroU32::MIN).await?;
         let verified = match rows.first() {
-            Some(row) if row.seq == seq => self.verify(row)?,
+            Some(row) if row.seq == seq => self.verify_news(row).await?,
             Some(_) | None => {
                 return Err(LedgerError::Tampered {
                     seq: seq.get(),

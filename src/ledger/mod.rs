@@ -18,6 +18,7 @@ mod follow;
 mod graph;
 mod head_file;
 mod keeper;
+mod key_changes;
 mod keys;
 mod known_logs;
 mod open;
@@ -40,7 +41,7 @@ mod waiters;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -51,9 +52,7 @@ use crate::action::{ExecutionId, InstanceId, RequestId};
 use crate::approval::StopCause;
 use crate::canonical::Digest;
 use crate::clock::{Clock, Timestamp};
-use crate::log::{
-    Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRecord, Trust, TrustedKeys,
-};
+use crate::log::{Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRecord, Trust};
 use crate::notify::Notifier;
 use crate::store::{Store, StoreError, StoreSecret};
 
@@ -79,7 +78,7 @@ pub(crate) use waiters::{Seat, Turn};
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) trust: Trust,
+    trust: RwLock<Arc<Trust>>,
     pub(crate) instance: InstanceId,
     pub(crate) enforcement: Enforcement,
     pub(crate) waiters: Arc<waiters::Waiters>,
@@ -87,7 +86,9 @@ pub(crate) struct Shared {
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) spawner: Spawner,
     pub(crate) limits: Limits,
-    keys: Keys,
+    keys: RwLock<Keys>,
+    /// Keys that this process will sign with once the log names them.
+    successors: Mutex<Vec<Arc<dyn Signer>>>,
     secret: StoreSecret,
     time: time::GateTime,
     sequencer: sequencer::Sequencer,
@@ -235,6 +236,11 @@ pub(crate) enum LedgerError {
     /// The process holds no key for the role that the record needs.
     #[error("this process holds no key with role {0}")]
     NoSuchRole(Role),
+    /// The log does not name the process's key any more.
+    #[error(
+        "the key that this process signs {0} records with is not in force any more: it was rotated or revoked; open the log again with the key that took its place"
+    )]
+    KeyGone(Role),
     /// A signer failed.
     #[error("a signer failed")]
     Signer,
@@ -284,7 +290,7 @@ impl Shared {
     }
 
     pub(crate) fn has_role(&self, role: Role) -> bool {
-        self.keys.signer(role).is_some()
+        self.own_signer(role).is_some()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -378,6 +384,7 @@ impl Shared {
     fn committed(
         &self,
         head: &Head,
+        trust: &Arc<Trust>,
         records: &[StoredRecord],
         noted: &[(RequestId, Kind, u64)],
         touched: &[RequestId],
@@ -390,6 +397,7 @@ impl Shared {
             let mut own = lock(&self.own);
             records.iter().for_each(|record| own.insert(record.leaf));
         }
+        self.rely_on(trust);
         for (request, kind, seq) in noted {
             self.seen.note(*request, *kind, *seq);
         }
@@ -450,16 +458,6 @@ impl Shared {
 
     fn known_size(&self) -> u64 {
         lock(&self.known).size
-    }
-
-    /// Every public key that this process knows of.
-    pub(crate) fn trusted(&self) -> TrustedKeys {
-        self.keys.trusted()
-    }
-
-    /// Signs as operator with this key from now on.
-    pub(crate) fn operate_with(&self, key: Arc<dyn Signer>) {
-        *lock(&self.operator) = Some(key);
     }
 
     fn learn(&self, head: &Head) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use crate::action::{InstanceId, OsSalts};
 use crate::approval::ClockDoubt;
@@ -99,7 +99,7 @@ pub(crate) async fn open(
             .await?
         }
     };
-    let (trust, genesis) = known_trust(&store, &keys, enforcement).await?;
+    let (trust, genesis) = known_trust(&store, &keys, enforcement, head.size).await?;
     head.check(&trust).map_err(|broken| OpenError::Broken {
         seq: head.size.saturating_sub(1),
         why: broken.to_string(),
@@ -141,7 +141,8 @@ pub(crate) async fn open(
         notifiers,
         spawner,
         limits,
-        keys,
+        keys: RwLock::new(keys),
+        successors: Mutex::default(),
         secret,
         time,
         sequencer: Sequencer::new(),
@@ -168,7 +169,7 @@ pub(crate) async fn open(
         operator: Mutex::new(None),
         listeners: Mutex::default(),
         counted: super::Counted::default(),
-        trust,
+        trust: RwLock::new(Arc::new(trust)),
         store,
     });
     let threads = [Sequencer::start(&shared), keeper::start(&shared)];

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::canonical::Digest;
-use crate::log::{Enforcement, LogId, PublicKey, Role, Seq, Trust, VerifiedGenesis};
-use crate::store::{Store, StoreError};
+use crate::log::{Broken, Enforcement, LogId, PublicKey, Role, Seq, Trust, VerifiedGenesis};
+use crate::store::{Query, Store, StoreError};
 
 use super::known_logs::{Known, KnownLogs};
 use super::{Keys, OpenError, SaidBy};
@@ -95,6 +95,7 @@ pub(super) async fn known_trust(
     store: &Arc<dyn Store>,
     keys: &Keys,
     enforcement: Enforcement,
+    size: u64,
 ) -> Result<(Trust, Digest), OpenError> {
     let first = store.read(Seq::new(0), std::num::NonZeroU32::MIN).await?;
     let genesis = first.first().ok_or(StoreError::Corrupt {
@@ -104,21 +105,35 @@ pub(super) async fn known_trust(
         seq: 0,
         why: broken.to_string(),
     })?;
-    let trust = Trust::on_genesis(&genesis);
+    let mut trust = Trust::on_genesis(&genesis);
     if trust.origin().is_testing() != (enforcement == Enforcement::Testing) {
         return Err(OpenError::TestingLog);
+    }
+    // Anybody can name our keys. Only a signature says that the other keys beside them are there by our will: under the genesis,
+    // or under a change of keys, which stands on all records before it.
+    let record = genesis.record();
+    let mut ours = record.signers().iter().any(|key| keys.may_begin(key));
+    for change in store.find(Query::KeyChanges).await?.records()? {
+        let broken = |broken: Broken| OpenError::Broken {
+            seq: change.seq.get(),
+            why: broken.to_string(),
+        };
+        if change.seq.get() >= size {
+            continue;
+        }
+        let verified = trust.check(&change).map_err(broken)?;
+        ours |= verified.signers().iter().any(|key| keys.may_begin(key));
+        trust.follow(&verified).map_err(broken)?;
     }
     for role in [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator] {
         let own: Option<&PublicKey> = keys.signer(role).map(|signer| signer.public());
         if let Some(own) = own
-            && !trust.has_role(&own.id(), role)
+            && !trust.has_role(&own.id(), role, Seq::new(size))
         {
             return Err(OpenError::ForeignKey { role });
         }
     }
-    // Anybody can name our keys. Only a signature says that the other keys beside them are there by our will.
-    let record = genesis.record();
-    if !record.signers().iter().any(|key| keys.may_begin(key)) {
+    if !ours {
         return Err(OpenError::BegunByStranger {
             log: *trust.log(),
             key: record.statement().key,

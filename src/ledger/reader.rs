@@ -90,7 +90,7 @@ impl Shared {
     async fn verify_all(&self, rows: &[StoredRecord]) -> Result<Vec<VerifiedRecord>, LedgerError> {
         let mut verified = Vec::with_capacity(rows.len());
         for row in rows {
-            match self.verify(row) {
+            match self.verify_news(row).await {
                 Ok(record) => verified.push(record),
                 Err(broken) => {
                     let size = self.store.head().await?.map_or(0, |head| head.size);
@@ -104,13 +104,27 @@ impl Shared {
         Ok(verified)
     }
 
+    /// Checks one row; if it does not verify, it may be by a key that the log has come to name since this process last looked.
+    pub(crate) async fn verify_news(
+        &self,
+        row: &StoredRecord,
+    ) -> Result<VerifiedRecord, LedgerError> {
+        match self.verify(row) {
+            Err(_) if row.seq.get() >= self.known_size() => {
+                self.read_news().await?;
+                self.verify(row)
+            }
+            checked => checked,
+        }
+    }
+
     /// Checks one row; the signature of a record that this process wrote has been made by itself.
-    pub(crate) fn verify(&self, row: &StoredRecord) -> Result<VerifiedRecord, LedgerError> {
+    fn verify(&self, row: &StoredRecord) -> Result<VerifiedRecord, LedgerError> {
         let own = lock(&self.own).contains(&row.leaf);
         let checked = if own {
-            self.trust.check_signed_here(row)
+            self.trust().check_signed_here(row)
         } else {
-            self.trust.check(row)
+            self.trust().check(row)
         };
         checked.map_err(|broken| LedgerError::Tampered {
             seq: row.seq.get(),
@@ -137,7 +151,7 @@ impl Shared {
         for record in verified {
             match journal::decode(record, &find) {
                 Ok(Decoded::Event(one)) => recorded.push(*one),
-                Ok(Decoded::Genesis | Decoded::NotJudged(_)) => {}
+                Ok(Decoded::Genesis | Decoded::Keys(_) | Decoded::NotJudged(_)) => {}
                 Err(error) => {
                     return Err(LedgerError::Tampered {
                         seq: record.seq().get(),

@@ -57,8 +57,8 @@ impl Shared {
         let [(by, signature)] = signatures.as_slice() else {
             return false;
         };
-        let ring = self.trust.ring();
-        let Some((key, roles)) = ring.in_force(by, Seq::new(self.known_size())) else {
+        let trust = self.trust();
+        let Some((key, roles)) = trust.ring().in_force(by, Seq::new(self.known_size())) else {
             return false;
         };
         ROLES.iter().any(|role| roles.contains(role))
@@ -91,7 +91,7 @@ impl Shared {
             NoticeKind::Remind => b'r',
             NoticeKind::Settle => b's',
         };
-        let mut bytes = self.trust.log().as_bytes().to_vec();
+        let mut bytes = self.trust().log().as_bytes().to_vec();
         bytes.extend_from_slice(notice.as_uuid().as_bytes());
         bytes.extend_from_slice(request.as_uuid().as_bytes());
         bytes.push(what);

@@ -173,7 +173,7 @@ impl Shared {
             why: why.to_owned(),
         };
         let head = self.store.head().await?.ok_or(LedgerError::Rollback)?;
-        head.check(&self.trust)
+        head.check(&self.trust())
             .map_err(|broken| tampered(head.size, &broken.to_string()))?;
         let base = first / 256 * 256;
         let mut frontier = frontier_at(&self.store, base)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::log::{Chained, Checkpoint, KeyId, Role, Signer};
+use crate::log::{Chained, Checkpoint, Role, Seq, Signer, Trust};
 
 use super::crew::Signatures;
 use super::{LedgerError, Shared, lock};
@@ -12,7 +12,7 @@ impl Shared {
         let operator = (role == Role::Operator)
             .then(|| lock(&self.operator).clone())
             .flatten();
-        operator.or_else(|| self.keys.signer(role).cloned())
+        operator.or_else(|| self.own_signer(role))
     }
 
     /// Whether this process can sign for a role.
@@ -20,26 +20,24 @@ impl Shared {
         self.signer(role).is_some()
     }
 
-    /// The id of the key that this process signs with for a role.
-    pub(super) fn key_id(&self, role: Role) -> Option<KeyId> {
-        self.signer(role).map(|signer| signer.public().id())
-    }
-
     /// One signature for each statement, each by the key of its entry's role.
     pub(super) fn sign(
         &self,
         chained: Vec<Chained>,
     ) -> Result<(Vec<Chained>, Signatures), LedgerError> {
-        let signers = Role::ALL.into_iter();
-        let signers = signers.filter_map(|role| self.signer(role)).collect();
-        let signed = self.crew.sign(chained, signers);
+        let signed = self.crew.sign(chained, self.all_signers());
         signed.map_err(|_| LedgerError::Signer)
     }
 
-    /// A signed checkpoint note.
-    pub(super) fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Vec<u8>, LedgerError> {
+    /// A signed checkpoint note, by a key that is in force at its end.
+    pub(super) fn sign_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        trust: &Trust,
+    ) -> Result<Vec<u8>, LedgerError> {
+        let last = Seq::new(checkpoint.size.saturating_sub(1));
         let signer = self
-            .signer(Role::Checkpoint)
+            .signer_at(trust, Role::Checkpoint, last)
             .ok_or(LedgerError::NoSuchRole(Role::Checkpoint))?;
         checkpoint
             .sign(signer.as_ref())

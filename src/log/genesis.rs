@@ -3,10 +3,10 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::{
-    base64,
     checkpoint::Origin,
     entry::{Enforcement, Entry},
     id::LogId,
+    key_change::{read_key_with_roles, text_of},
     keys::{PublicKey, Role},
     kind::Kind,
     statement::Statement,
@@ -175,7 +175,7 @@ impl Genesis {
             .get("keys")?
             .as_array()?
             .iter()
-            .map(read_key)
+            .map(|key| read_key_with_roles(key.as_object()?))
             .collect::<Option<_>>()?;
         let predecessor = match body.get("predecessor")? {
             Json::Null => None,
@@ -219,26 +219,8 @@ impl Predecessor {
     }
 }
 
-fn text_of(key: &PublicKey) -> String {
-    base64::encode(key.as_bytes())
-}
-
 fn read_origin(members: &Object) -> Option<Origin> {
     Origin::new(members.get("origin")?.as_str()?).ok()
-}
-
-fn read_key(json: &Json) -> Option<(PublicKey, BTreeSet<Role>)> {
-    let members = json.as_object()?;
-    let bytes = base64::decode(members.get("key")?.as_str()?)?;
-    let key = PublicKey::from_bytes(&bytes.try_into().ok()?).ok()?;
-    let roles: Vec<Role> = members
-        .get("roles")?
-        .as_array()?
-        .iter()
-        .map(|role| Role::parse(role.as_str()?))
-        .collect::<Option<_>>()?;
-    let ascending = roles.is_sorted_by(|a, b| a < b);
-    (members.len() == 2 && ascending).then(|| (key, roles.into_iter().collect()))
 }
 
 /// Why a log cannot begin so.

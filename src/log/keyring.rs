@@ -1,15 +1,23 @@
 use std::collections::BTreeSet;
 
+use thiserror::Error;
+
 use super::{
     genesis::Genesis,
     id::Seq,
+    key_change::KeyChange,
     keys::{KeyId, PublicKey, Role},
 };
 
 /// The public keys of a log: what they may sign, and from which record to which they are in force.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
+    // INVARIANT: no key stands twice; one that went never comes back.
     keys: Vec<RingKey>,
+    /// How many records have changed it.
+    changes: usize,
+    /// The last of them.
+    latest: Option<Seq>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +54,11 @@ impl KeyRing {
                 until: None,
             })
             .collect();
-        Self { keys }
+        Self {
+            keys,
+            changes: 0,
+            latest: None,
+        }
     }
 
     /// The key with this id, if it is in force for the record `at`, and its roles.
@@ -64,6 +76,14 @@ impl KeyRing {
         self.in_force(id, at).map(|(_, roles)| roles)
     }
 
+    /// Every key that is in force for the record `at`, with its roles.
+    pub fn all_at(&self, at: Seq) -> impl Iterator<Item = (&PublicKey, &BTreeSet<Role>)> {
+        self.keys
+            .iter()
+            .filter(move |ring| ring.covers(at))
+            .map(|ring| (&ring.key, &ring.roles))
+    }
+
     /// Every key that has the role at some time.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &PublicKey> {
         self.keys
@@ -71,10 +91,114 @@ impl KeyRing {
             .filter(move |ring| ring.roles.contains(&role))
             .map(|ring| &ring.key)
     }
+
+    /// How many records have changed it.
+    #[must_use]
+    pub const fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// The last record that has changed it.
+    #[must_use]
+    pub const fn latest_change(&self) -> Option<Seq> {
+        self.latest
+    }
+
+    /// Has the record `at`, which these keys signed, change what is in force from the next one on (rule S11).
+    ///
+    /// # Errors
+    /// [`KeyChangeError`] says what the record lacks; nothing is changed then.
+    pub fn change(
+        &mut self,
+        at: Seq,
+        change: &KeyChange,
+        signers: &[KeyId],
+    ) -> Result<(), KeyChangeError> {
+        if let Some(key) = change.new_key() {
+            if self.keys.iter().any(|ring| ring.key == *key) {
+                return Err(KeyChangeError::Known);
+            }
+            if !signers.contains(&key.id()) {
+                return Err(KeyChangeError::NotSignedByNew);
+            }
+        }
+        if let KeyChange::Added { roles, .. } = change
+            && roles.is_empty()
+        {
+            return Err(KeyChangeError::NoRole);
+        }
+        if let KeyChange::Rotated { old, .. } = change
+            && !signers.contains(old)
+        {
+            return Err(KeyChangeError::NotSignedByOld);
+        }
+        let next = at.next();
+        let mut after = self.clone();
+        let gone = match change.old_key() {
+            Some(old) => Some(after.end(old, at).ok_or(KeyChangeError::NotInForce)?),
+            None => None,
+        };
+        let coming = match change {
+            KeyChange::Added { key, roles } => Some((key, roles.clone())),
+            KeyChange::Rotated { key, .. } => gone.map(|roles| (key, roles)),
+            KeyChange::Revoked { .. } => None,
+        };
+        if let Some((key, roles)) = coming {
+            after.keys.push(RingKey {
+                key: key.clone(),
+                roles,
+                from: next,
+                until: None,
+            });
+        }
+        if !after
+            .all_at(next)
+            .any(|(_, roles)| roles.contains(&Role::Checkpoint))
+        {
+            return Err(KeyChangeError::NobodySigns(Role::Checkpoint));
+        }
+        after.changes += 1;
+        after.latest = Some(at);
+        *self = after;
+        Ok(())
+    }
+
+    /// Ends a key with the record `at`, and returns its roles; `None` if it is not in force there.
+    fn end(&mut self, id: &KeyId, at: Seq) -> Option<BTreeSet<Role>> {
+        let ring = self
+            .keys
+            .iter_mut()
+            .find(|ring| ring.key.id() == *id && ring.covers(at))?;
+        ring.until = Some(at.next());
+        Some(ring.roles.clone())
+    }
 }
 
 impl RingKey {
     fn covers(&self, at: Seq) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)
     }
+}
+
+/// Why a record cannot change the keys of a log so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyChangeError {
+    /// The new key is named by an earlier record.
+    #[error("the new key stood in the log before: a key that was in it never comes back")]
+    Known,
+    /// The new key could sign nothing.
+    #[error("the new key has no role")]
+    NoRole,
+    /// The new key did not sign.
+    #[error("the new key has not signed the record")]
+    NotSignedByNew,
+    /// The key that goes did not sign.
+    #[error("the key that is rotated has not signed the record")]
+    NotSignedByOld,
+    /// The key that goes is not in force.
+    #[error("the key that goes is not in force")]
+    NotInForce,
+    /// The log could not go on.
+    #[error("no key with the role {0} would be left")]
+    NobodySigns(Role),
 }

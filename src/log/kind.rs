@@ -143,12 +143,12 @@ kinds! {
     Undelivered = "undelivered", GATE_OR_DESK, AsBodySays, Reserved;
     /// Reserved: hidden values were erased.
     Erased = "erased", OPERATOR, Never, Reserved;
-    /// Reserved: a new key.
-    KeyAdded = "key_added", OPERATOR, Never, Reserved;
-    /// Reserved: a key took another's place.
-    KeyRotated = "key_rotated", OPERATOR, Never, Reserved;
-    /// Reserved: a key is no longer in force.
-    KeyRevoked = "key_revoked", OPERATOR, Never, Reserved;
+    /// A key that the log did not name before.
+    KeyAdded = "key_added", OPERATOR, Never, Defined;
+    /// A key took another's place.
+    KeyRotated = "key_rotated", OPERATOR, Never, Defined;
+    /// A key is no longer in force.
+    KeyRevoked = "key_revoked", OPERATOR, Never, Defined;
     /// Reserved: the log continues one that was lost.
     Recovered = "recovered", OPERATOR, Never, Reserved;
 }
@@ -160,9 +160,15 @@ impl Kind {
         matches!(self.definition(), Definition::Reserved)
     }
 
+    /// Whether the log itself reads its body, since it says which keys sign.
+    #[must_use]
+    pub const fn is_of_the_log(self) -> bool {
+        matches!(self, Self::Genesis) || self.changes_keys()
+    }
+
     /// Whether it changes which keys are in force.
     #[must_use]
-    pub(super) const fn changes_keys(self) -> bool {
+    pub const fn changes_keys(self) -> bool {
         matches!(self, Self::KeyAdded | Self::KeyRotated | Self::KeyRevoked)
     }
 }

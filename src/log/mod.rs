@@ -16,6 +16,7 @@ mod envelope;
 mod genesis;
 mod head;
 mod id;
+mod key_change;
 mod keyring;
 mod keys;
 mod kind;
@@ -49,7 +50,8 @@ pub use self::{
     genesis::{Genesis, GenesisError, Predecessor},
     head::{Head, NotAHead},
     id::{LogId, NotALogId, Seq},
-    keyring::KeyRing,
+    key_change::{KeyChange, MalformedKeyChange, Revocation},
+    keyring::{KeyChangeError, KeyRing},
     keys::{BadSignature, KeyId, NotAKey, PublicKey, Role, Signature},
     kind::{Belonging, Definition, Kind},
     note::{Note, NoteError, NoteSignature, SignNoteError},

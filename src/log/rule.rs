@@ -45,6 +45,8 @@ rules! {
     S8: "What is stored beside a record says what the record says.";
     S9: "Every hidden member has its disclosure, and no disclosure is stray.";
     S10: "The auditor's keys include those of the genesis.";
+    S11: "A new key signs the record that names it and never stood in the log; a rotated one signs its rotation.";
+    S12: "What a compromised key signed counts only under a checkpoint from outside, and before it was compromised.";
     M1: "Ids, times and numbers in bodies are well-formed.";
     M2: "The records of a request are about its action digest.";
     M3: "Each record is allowed where it stands.";

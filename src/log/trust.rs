@@ -4,8 +4,9 @@ use super::{
     envelope::{MOST_SIGNATURES, PAYLOAD_TYPE, write_pae},
     genesis::Genesis,
     id::{LogId, Seq},
+    key_change::KeyChange,
     keyring::KeyRing,
-    keys::{KeyId, Role},
+    keys::{KeyId, PublicKey, Role},
     kind::Kind,
     outline::Outline,
     record::StoredRecord,
@@ -14,6 +15,8 @@ use super::{
     tree::{empty_root, leaf_hash},
 };
 use crate::canonical::Digest;
+
+const NOT_IN_FORCE: &str = "a signature is by a key that the log does not name for it";
 
 /// What a log's records and checkpoints are checked against: its id, its origin and its keys.
 ///
@@ -69,8 +72,42 @@ impl Trust {
     /// [`Broken`] with the first rule that it breaks.
     pub fn check(&self, record: &StoredRecord) -> Result<VerifiedRecord, Broken> {
         self.check_with(record, |statement| {
-            Ok(self.check_signatures(record, &Outline::of(statement), &mut Vec::new())?)
+            let outline = Outline::of(statement);
+            let change = KeyChange::parse(statement)
+                .map_err(|error| Broken::new(record.seq, Rule::F6, error.to_string()))?;
+            let newcomer = change.as_ref().and_then(KeyChange::new_key);
+            Ok(self.check_signatures(record, &outline, newcomer, &mut Vec::new())?)
         })
+    }
+
+    /// Takes in what a record of this log says about its keys, so that the records after it are checked against them; whether it
+    /// said anything.
+    ///
+    /// Records are to be taken in once each, in the order of the log.
+    ///
+    /// # Errors
+    /// [`Broken`] if the record may not change the keys so (rule S11); nothing is changed then.
+    pub fn follow(&mut self, record: &VerifiedRecord) -> Result<bool, Broken> {
+        let broken = |rule, why: String| Broken::new(record.seq(), rule, why);
+        let change = KeyChange::parse(record.statement())
+            .map_err(|error| broken(Rule::F6, error.to_string()))?;
+        let Some(change) = change else {
+            return Ok(false);
+        };
+        self.change(record.seq(), &change, record.signers())?;
+        Ok(true)
+    }
+
+    /// As [`Trust::follow`], of a record that was read already.
+    pub(crate) fn change(
+        &mut self,
+        at: Seq,
+        change: &KeyChange,
+        signers: &[KeyId],
+    ) -> Result<(), Broken> {
+        self.ring
+            .change(at, change, signers)
+            .map_err(|error| Broken::new(at, Rule::S11, error.to_string()))
     }
 
     fn check_with(
@@ -101,7 +138,6 @@ impl Trust {
         Ok(VerifiedRecord::new(statement, *leaf, signers))
     }
 
-    /// Log and enforcement are those of the genesis.
     /// As [`Trust::check`], without the signatures: for a record whose leaf this very process has signed.
     pub(crate) fn check_signed_here(
         &self,
@@ -110,14 +146,15 @@ impl Trust {
         self.check_with(record, |_| Ok(Vec::new()))
     }
 
-    /// Whether the log names the key for the role from its first record on.
+    /// Whether the log names the key for the role, as the record `at`.
     #[must_use]
-    pub fn has_role(&self, key: &KeyId, role: Role) -> bool {
+    pub fn has_role(&self, key: &KeyId, role: Role, at: Seq) -> bool {
         self.ring
-            .roles_at(key, Seq::GENESIS)
+            .roles_at(key, at)
             .is_some_and(|roles| roles.contains(&role))
     }
 
+    /// Log and enforcement are those of the genesis.
     pub(super) fn check_words(&self, statement: &Outline) -> Result<(), Broken> {
         if statement.log != self.log {
             return Err(Broken::new(
@@ -134,11 +171,13 @@ impl Trust {
         Ok(())
     }
 
-    /// The keys that signed, if all of them may (S2, S3); `message` is room that is used again.
+    /// The keys that signed, if all of them may (S2, S3); `newcomer` is the key that the record itself names, which signs it
+    /// before it is in force. `message` is room that is used again.
     pub(super) fn check_signatures(
         &self,
         record: &StoredRecord,
         statement: &Outline,
+        newcomer: Option<&PublicKey>,
         message: &mut Vec<u8>,
     ) -> Result<Vec<KeyId>, SignatureFault> {
         let StoredRecord {
@@ -163,30 +202,58 @@ impl Trust {
                 return Err(broken(Rule::S2, "two signatures are by one key").into());
             }
             signers.push(*id);
-            match self.ring.in_force(id, *seq) {
+            let in_force = self.ring.in_force(id, *seq).map(|(key, _)| key);
+            match in_force.or(newcomer.filter(|key| key.id() == *id)) {
                 None => unknown = Some(*id),
-                Some((key, _)) => key
+                Some(key) => key
                     .verify(message, signature)
                     .map_err(|_| broken(Rule::S2, "a signature does not verify"))?,
             }
         }
         if unknown.is_some() {
-            let why = "a signature is by a key that the log does not name for it";
-            return Err(SignatureFault::UnknownKey(broken(Rule::S2, why)));
+            return Err(SignatureFault::UnknownKey(broken(Rule::S2, NOT_IN_FORCE)));
         }
         if statement.key != *first {
             let why = "its first signature is not by the key that it names";
             return Err(broken(Rule::S3, why).into());
         }
-        if let KnownOr::Known(kind) = &statement.kind {
-            let roles = self.ring.roles_at(first, *seq);
-            let allowed = |role: &Role| roles.is_some_and(|roles| roles.contains(role));
-            if !kind.roles().iter().any(allowed) {
-                let why = "its key has no role that may sign its kind";
-                return Err(broken(Rule::S3, why).into());
-            }
-        }
+        self.check_role(*seq, &statement.kind, first)?;
         Ok(signers)
+    }
+
+    /// The first signer has a role that may sign the kind (S3).
+    fn check_role(&self, seq: Seq, kind: &KnownOr<Kind>, first: &KeyId) -> Result<(), Broken> {
+        let KnownOr::Known(kind) = kind else {
+            return Ok(());
+        };
+        let roles = self.ring.roles_at(first, seq);
+        let allowed = |role: &Role| roles.is_some_and(|roles| roles.contains(role));
+        if kind.roles().iter().any(allowed) {
+            return Ok(());
+        }
+        let why = "its key has no role that may sign its kind";
+        Err(Broken::new(seq, Rule::S3, why))
+    }
+
+    /// Whether these keys, whose signatures are good, may have signed the record (S2, S3): for a record that was checked before
+    /// it was known which keys are in force for it.
+    pub(super) fn check_signers(
+        &self,
+        seq: Seq,
+        kind: &KnownOr<Kind>,
+        signers: &[KeyId],
+        newcomer: Option<&PublicKey>,
+    ) -> Result<(), Broken> {
+        let may = |id: &KeyId| {
+            self.ring.in_force(id, seq).is_some() || newcomer.is_some_and(|key| key.id() == *id)
+        };
+        if !signers.iter().all(may) {
+            return Err(Broken::new(seq, Rule::S2, NOT_IN_FORCE));
+        }
+        match signers.first() {
+            Some(first) => self.check_role(seq, kind, first),
+            None => Ok(()),
+        }
     }
 
     /// Checks a signed checkpoint of this log (S7), but not its root against the tree.

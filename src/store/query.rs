@@ -20,6 +20,8 @@ use super::step::{ScopeKey, StoreSecret};
 pub enum Query {
     /// The records of a request, in order: [`Found::Records`].
     Request(RequestId),
+    /// The records that change which keys are in force, in order: [`Found::Records`].
+    KeyChanges,
     /// How often each of these scopes has moved, 0 if never: [`Found::Versions`].
     Versions(BTreeSet<ScopeKey>),
     /// The store's secret: [`Found::Secret`].

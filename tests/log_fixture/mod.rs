@@ -15,10 +15,10 @@ use countersign::{
     canonical::{Digest, Json, Object},
     clock::Timestamp,
     log::{
-        Chain, Columns, Depth, Entry, Genesis, HeadRow, Kind, LogId, LogReader, Origin, PublicKey,
-        ReadError, Receipt, Report, RequestRef, Role, Row, RowRecord, SecretKey, Seq, Signer,
-        StatementLimit, StoredRecord, Subtree, Terms, TrustedKeys, Verdict, sign_batch,
-        verify_structure, verify_structure_alone,
+        Chain, Columns, Depth, Entry, Genesis, HeadRow, KeyChange, Kind, LogId, LogReader, Origin,
+        PAYLOAD_TYPE, PublicKey, ReadError, Receipt, Report, RequestRef, Role, Row, RowRecord,
+        SecretKey, Seq, Signer, StatementLimit, StoredRecord, Subtree, Terms, TrustedKeys, Verdict,
+        pae, sign_batch, verify_structure, verify_structure_alone,
     },
 };
 
@@ -188,6 +188,32 @@ impl Writer {
         writer
     }
 
+    /// The same log and keys once more.
+    pub fn copy(&self) -> Self {
+        let Self {
+            keys,
+            genesis,
+            chain,
+            image,
+            now,
+            salts,
+        } = self;
+        let same = |key: &SecretKey| SecretKey::from_seed(&key.to_seed());
+        Self {
+            keys: Keys {
+                gate: same(&keys.gate),
+                desk: same(&keys.desk),
+                operator: same(&keys.operator),
+                checkpoint: same(&keys.checkpoint),
+            },
+            genesis: genesis.clone(),
+            chain: chain.clone(),
+            image: image.clone(),
+            now: *now,
+            salts: *salts,
+        }
+    }
+
     /// A body with clear and hidden members, and the disclosures of these.
     pub fn body(
         &mut self,
@@ -288,6 +314,17 @@ impl Writer {
             .checkpoints
             .push((self.chain.size(), checkpoint.clone()));
         self.image.head = HeadRow::Stored(self.chain.head(checkpoint).encode());
+    }
+
+    /// Appends a change of keys, which these sign in this order.
+    pub fn change_keys(&mut self, change: &KeyChange, by: &[&SecretKey]) {
+        self.commit(&[change.to_entry(self.genesis.enforcement())]);
+        let record = &mut self.image.row(self.image.rows.len() - 1).record;
+        let message = pae(PAYLOAD_TYPE, &record.statement);
+        record.signatures = by
+            .iter()
+            .map(|key| (key.public().id(), key.sign(&message).unwrap()))
+            .collect();
     }
 
     /// The checkpoint of all of it.

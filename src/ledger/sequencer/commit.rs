@@ -9,14 +9,26 @@ use futures::executor::block_on;
 use futures::future::BoxFuture;
 
 use crate::action::RequestId;
-use crate::log::{Chain, Chained, Entry, Head, Kind, Seq, StoredRecord};
+use crate::log::{
+    Chain, Chained, Entry, Head, Kind, PAYLOAD_TYPE, Seq, Signer, StoredRecord, Trust, pae,
+};
 use crate::store::{Abort, Batch, Committed, NewRecord, Row, ScopeKey, Step, StoreError, View};
 
 use super::super::follow::Unfit;
 use super::super::{LedgerError, Shared, threads};
-use super::job::{Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
+use super::job::{Changing, Job, Moment, Outcome, Placed, Plan, Written, WrittenBatch};
 
-type Placing = (Box<dyn Job>, Option<Vec<Placed>>);
+type Placing = (Box<dyn Job>, Place);
+
+/// What became of a job in the builder.
+enum Place {
+    /// It wrote nothing, or was not built.
+    None,
+    /// Where its entries stand.
+    Taken(Vec<Placed>),
+    /// Its entries cannot be signed.
+    Unsigned(LedgerError),
+}
 
 /// What the builder leaves outside the lock.
 #[derive(Default)]
@@ -29,6 +41,8 @@ struct Built {
     noted: Vec<(RequestId, Kind, u64)>,
     /// The size before, and the head after: what to look for if the commit's fate is unknown.
     head: Option<Head>,
+    /// The keys after it.
+    trust: Option<Arc<Trust>>,
     stopped: Option<LedgerError>,
     /// The log has grown by more than the view held; no job was built.
     behind: bool,
@@ -47,7 +61,7 @@ impl Commit {
             .flat_map(|job| job.scopes().iter().cloned())
             .collect();
         let built = Arc::new(Mutex::new(Built {
-            jobs: jobs.into_iter().map(|job| (job, None)).collect(),
+            jobs: jobs.into_iter().map(|job| (job, Place::None)).collect(),
             ..Built::default()
         }));
         let (inner, for_builder) = (Arc::clone(&built), Arc::clone(shared));
@@ -148,6 +162,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         touched,
         noted,
         head,
+        trust,
         stopped,
         behind,
     } = built;
@@ -158,9 +173,12 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         Ok(_) => Ok(()),
         Err(StoreError::Indeterminate(source)) => shared.look_for(head.as_ref(), source),
         Err(StoreError::Aborted(_)) if stopped.is_none() && head.is_none() => {
-            // Every job said no by itself.
-            for (job, _) in jobs {
-                settle(job, Outcome::Aborted);
+            // Every job said no by itself, or could not be signed.
+            for (job, place) in jobs {
+                match place {
+                    Place::Unsigned(error) => settle(job, Outcome::Failed(error)),
+                    Place::None | Place::Taken(_) => settle(job, Outcome::Aborted),
+                }
             }
             return Answered::All;
         }
@@ -169,17 +187,19 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
     match (verdict, batch, head) {
         (Ok(()), Some(batch), Some(head)) => {
             let batch = Arc::new(batch);
-            shared.committed(&head, &batch.records, &noted, &touched);
-            for (job, placed) in jobs {
-                match placed {
-                    Some(placed) => settle(
+            let trust = trust.unwrap_or_else(|| shared.trust());
+            shared.committed(&head, &trust, &batch.records, &noted, &touched);
+            for (job, place) in jobs {
+                match place {
+                    Place::Taken(placed) => settle(
                         job,
                         Outcome::Committed(Written {
                             placed,
                             batch: Arc::clone(&batch),
                         }),
                     ),
-                    None => settle(job, Outcome::Aborted),
+                    Place::None => settle(job, Outcome::Aborted),
+                    Place::Unsigned(error) => settle(job, Outcome::Failed(error)),
                 }
             }
             shared.waiters.wake(&touched);
@@ -219,7 +239,8 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
     let mut chain = Chain::resume(&before, shared.statement_limit());
     let mut versions = view.versions;
     let mut chained: Vec<Chained> = Vec::with_capacity(built.jobs.len());
-    let mut written: Vec<Entry> = Vec::with_capacity(built.jobs.len());
+    let mut trust = shared.trust();
+    let mut written: Vec<(Entry, Vec<Arc<dyn Signer>>)> = Vec::with_capacity(built.jobs.len());
     let mut moved: Vec<ScopeKey> = Vec::new();
     let mut projected: Vec<Row> = Vec::new();
     for (job, place) in &mut built.jobs {
@@ -235,24 +256,44 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             moved: moves,
             rows,
             touched,
+            keys,
         }) = plan
         else {
             continue;
         };
+        let unsigned = entries.iter().find(|entry| {
+            let next = Seq::new(chain.size());
+            shared.signer_at(&trust, entry.role, next).is_none()
+        });
+        if let Some(entry) = unsigned {
+            *place = Place::Unsigned(LedgerError::KeyGone(entry.role));
+            continue;
+        }
         let mut placed = Vec::with_capacity(entries.len());
         for entry in entries {
-            let key = shared
-                .key_id(entry.role)
-                .ok_or_else(|| Abort::new("a key is missing"))?;
+            let signer = shared
+                .signer_at(&trust, entry.role, Seq::new(chain.size()))
+                .ok_or_else(|| Abort::new(LedgerError::KeyGone(entry.role).to_string()))?;
             let next = chain
-                .extend(&entry, now, &key)
+                .extend(&entry, now, &signer.public().id())
                 .map_err(|error| Abort::new(error.to_string()))?;
             placed.push(Placed { seq: next.seq });
             if let Some(request) = &entry.request {
                 built.noted.push((request.id, entry.kind, next.seq.get()));
             }
+            let beside = match &keys {
+                Some(Changing { change, beside }) => {
+                    let mut signers = vec![next.key];
+                    signers.extend(beside.iter().map(|key| key.public().id()));
+                    Arc::make_mut(&mut trust)
+                        .change(next.seq, change, &signers)
+                        .map_err(|broken| Abort::new(broken.to_string()))?;
+                    beside.clone()
+                }
+                None => Vec::new(),
+            };
             chained.push(next);
-            written.push(entry);
+            written.push((entry, beside));
         }
         for scope in &moves {
             *versions.entry(scope.clone()).or_insert(0) += 1;
@@ -260,7 +301,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         moved.extend(moves);
         built.touched.extend(touched);
         projected.extend(rows);
-        *place = Some(placed);
+        *place = Place::Taken(placed);
     }
     if chained.is_empty() {
         return Err(Abort::new("nothing to write"));
@@ -272,7 +313,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
     let mut disclosures = Vec::new();
     let mut subtrees = Vec::new();
     let mut stored = Vec::with_capacity(chained.len());
-    for ((next, entry), signature) in chained.into_iter().zip(written).zip(signatures) {
+    for ((next, (entry, beside)), signature) in chained.into_iter().zip(written).zip(signatures) {
         let Chained {
             seq,
             ts,
@@ -283,10 +324,20 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             subtrees: full,
         } = next;
         subtrees.extend(full);
+        let mut signatures = vec![signature];
+        for signer in beside {
+            let id = signer.public().id();
+            if signatures.iter().all(|(signed, _)| *signed != id) {
+                let signature = signer
+                    .sign(&pae(PAYLOAD_TYPE, &statement))
+                    .map_err(|error| Abort::new(error.to_string()))?;
+                signatures.push((id, signature));
+            }
+        }
         let record = StoredRecord {
             seq,
             statement,
-            signatures: vec![signature],
+            signatures,
             leaf,
         };
         disclosures.extend(entry.disclosures.into_iter().map(|one| (seq, one)));
@@ -300,7 +351,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         });
     }
     let note = shared
-        .sign_checkpoint(&chain.checkpoint(shared.trust.origin()))
+        .sign_checkpoint(&chain.checkpoint(trust.origin()), &trust)
         .map_err(|error| Abort::new(error.to_string()))?;
     let head = chain.head(note.clone());
     built.batch = Some(WrittenBatch {
@@ -310,6 +361,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         tree: OnceLock::new(),
     });
     built.head = Some(head.clone());
+    built.trust = Some(trust);
     Ok(Batch {
         records,
         subtrees,

@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 
 use crate::action::RequestId;
 use crate::clock::Timestamp;
-use crate::log::{Entry, Frontier, Kind, Receipt, Seq, StoredRecord};
+use crate::log::{Entry, Frontier, KeyChange, Kind, Receipt, Seq, Signer, StoredRecord};
 use crate::store::{Row, ScopeKey};
 
 use super::super::LedgerError;
@@ -45,6 +45,14 @@ pub(crate) struct Plan {
     pub(crate) rows: Vec<Row>,
     /// Whose waiters shall look again after the commit.
     pub(crate) touched: Vec<RequestId>,
+    /// What its one entry changes about the keys of the log.
+    pub(crate) keys: Option<Changing>,
+}
+
+/// A change of keys, and who signs its record beside the operator.
+pub(crate) struct Changing {
+    pub(crate) change: KeyChange,
+    pub(crate) beside: Vec<Arc<dyn Signer>>,
 }
 
 /// Where an entry came to stand.

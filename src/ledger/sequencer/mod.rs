@@ -27,7 +27,7 @@ use super::{LedgerError, Shared, threads};
 use commit::Commit;
 use job::{Job, Outcome, Typed};
 
-pub(crate) use job::{Appended, Moment, Plan, Written};
+pub(crate) use job::{Appended, Changing, Moment, Plan, Written};
 pub(crate) use last_words::LastWords;
 
 /// The most jobs that one commit takes.

@@ -1,5 +1,7 @@
 //! Everything about a piece of a log that can be told from the piece alone; done by many threads.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use super::{
     feed::{Fed, Piece},
     reader::{Columns, Row, RowRecord},
@@ -12,6 +14,8 @@ use crate::{
     log::{
         checkpoint::{Checkpoint, CheckpointError},
         id::Seq,
+        key_change::KeyChange,
+        keys::KeyId,
         kind::Kind,
         links::Links,
         note::Note,
@@ -32,8 +36,8 @@ const AT_ONCE: usize = 64;
 /// What does not change during a walk.
 #[derive(Debug)]
 pub(super) struct Ground {
-    /// What records are checked against; `None` if the genesis is broken.
-    pub(super) trust: Option<Trust>,
+    /// What records are checked against, as far as the walk has come; `None` if the genesis is broken.
+    pub(super) trust: Option<RwLock<Arc<Trust>>>,
     pub(super) depth: Depth,
     pub(super) bodies: Bodies,
 }
@@ -53,10 +57,21 @@ pub(super) struct Examined {
     pub(super) number: usize,
     pub(super) records: Vec<ExaminedRecord>,
     pub(super) strays: Vec<Seq>,
-    pub(super) checkpoints: Vec<(u64, Result<Checkpoint, CheckpointError>)>,
+    pub(super) checkpoints: Vec<ExaminedCheckpoint>,
     pub(super) subtrees: Vec<Subtree>,
+    /// How many changes of keys were known.
+    pub(super) changes: usize,
     /// The beginnings of the digests of all hidden members.
     pub(super) fingerprints: Vec<u64>,
+}
+
+/// A checkpoint after it was looked at.
+#[derive(Debug)]
+pub(super) struct ExaminedCheckpoint {
+    /// The size under which it is filed.
+    pub(super) size: u64,
+    pub(super) note: Vec<u8>,
+    pub(super) found: Result<Checkpoint, CheckpointError>,
 }
 
 /// A record after it was looked at.
@@ -69,8 +84,8 @@ pub(super) struct ExaminedRecord {
     /// What it says, if nothing is wrong with it alone.
     pub(super) sound: Option<Sound>,
     pub(super) faults: Vec<Broken>,
-    /// A fault if no later edition's record has named the key.
-    pub(super) unknown_key: Option<Broken>,
+    /// The record, if a key of it was not known: a record that the walk had not reached may have named it.
+    pub(super) undecided: Option<Box<Signed>>,
     /// How many hidden members have no disclosure.
     pub(super) missing: usize,
 }
@@ -81,6 +96,9 @@ pub(super) struct Sound {
     pub(super) kind: KnownOr<Kind>,
     pub(super) ts: Timestamp,
     pub(super) unjudged: Option<NotJudged>,
+    /// The keys that signed it, the named one first.
+    pub(super) signers: Vec<KeyId>,
+    pub(super) change: Option<Box<KeyChange>>,
     /// For whoever looks at records.
     pub(super) built: Option<Box<(VerifiedRecord, Vec<Disclosure>)>>,
 }
@@ -111,6 +129,7 @@ impl Ground {
             checkpoints,
             subtrees,
         } = piece;
+        let trust = self.trust();
         let mut desk = Desk {
             ground: self,
             scratch: Vec::new(),
@@ -127,7 +146,7 @@ impl Ground {
                 signed.push(one);
             }
             for (examined, signed) in records.iter_mut().skip(first).zip(signed.drain(..)) {
-                if let (Some(signed), Some(trust)) = (signed, &self.trust) {
+                if let (Some(signed), Some(trust)) = (signed, &trust) {
                     examined.look_at_signatures(signed, trust, &mut desk.scratch);
                 }
             }
@@ -138,7 +157,9 @@ impl Ground {
             .map(|(size, note)| {
                 // Where only hashes are looked at, one signature for each piece is looked at too.
                 let signed = self.depth == Depth::Signatures || size == range.end;
-                (size, self.examine_checkpoint(&note, signed))
+                let trust = trust.as_deref().filter(|_| signed);
+                let found = examine_checkpoint(&note, trust);
+                ExaminedCheckpoint { size, note, found }
             })
             .collect();
         Examined {
@@ -147,15 +168,34 @@ impl Ground {
             strays,
             checkpoints,
             subtrees,
+            changes: trust.map_or(0, |trust| trust.ring().changes()),
             fingerprints,
         }
     }
 
-    fn examine_checkpoint(&self, note: &[u8], signed: bool) -> Result<Checkpoint, CheckpointError> {
-        match &self.trust {
-            Some(trust) if signed => trust.check_checkpoint(note),
-            _ => Checkpoint::parse(Note::parse(note)?.unverified_text()),
+    pub(super) fn trust(&self) -> Option<Arc<Trust>> {
+        let trust = self.trust.as_ref()?;
+        Some(Arc::clone(
+            &trust.read().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+
+    /// Has the pieces that are examined from now on checked against these keys.
+    pub(super) fn publish(&self, changed: &Arc<Trust>) {
+        if let Some(trust) = &self.trust {
+            *trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(changed);
         }
+    }
+}
+
+/// Its signature is looked at if there is somebody to trust.
+pub(super) fn examine_checkpoint(
+    note: &[u8],
+    trust: Option<&Trust>,
+) -> Result<Checkpoint, CheckpointError> {
+    match trust {
+        Some(trust) => trust.check_checkpoint(note),
+        None => Checkpoint::parse(Note::parse(note)?.unverified_text()),
     }
 }
 
@@ -168,10 +208,12 @@ struct Desk<'g> {
 }
 
 /// A record whose bytes are a statement, and whose signatures are still to be checked.
-struct Signed {
+#[derive(Debug)]
+pub(super) struct Signed {
     record: StoredRecord,
     outline: Outline,
     unjudged: Option<NotJudged>,
+    change: Option<Box<KeyChange>>,
     built: Option<(Statement, Vec<Disclosure>)>,
 }
 
@@ -184,7 +226,7 @@ impl Desk<'_> {
             links: None,
             sound: None,
             faults: Vec::new(),
-            unknown_key: None,
+            undecided: None,
             missing: 0,
         };
         let signed = match row {
@@ -212,9 +254,10 @@ impl Desk<'_> {
         let RowRecord { record, columns } = row;
         examined.look_at_leaf(&record.statement, &record.leaf);
         let quick = Outlined::read(&record.statement).and_then(|outlined| {
+            let kind = outlined.outline.kind.known();
             let statement = match self.ground.bodies {
-                Bodies::Judged => None,
-                Bodies::Built => Some(outlined.to_statement()?),
+                Bodies::Judged if !kind.is_some_and(|kind| kind.changes_keys()) => None,
+                Bodies::Judged | Bodies::Built => Some(outlined.to_statement()?),
             };
             Some((outlined, statement))
         });
@@ -231,11 +274,15 @@ impl Desk<'_> {
             };
             examined.look_at_outline(&outline, &columns);
             let disclosures = self.look_at_hidden(examined, &covers, disclosures);
+            let change = statement.as_ref().and_then(|it| examined.look_at_keys(it));
             return Some(Signed {
                 record,
                 outline,
                 unjudged,
-                built: statement.map(|statement| (statement, disclosures)),
+                change,
+                built: statement
+                    .filter(|_| self.ground.bodies == Bodies::Built)
+                    .map(|statement| (statement, disclosures)),
             });
         }
         let statement = match Statement::parse(&record.statement) {
@@ -260,10 +307,16 @@ impl Desk<'_> {
                 .copied()
                 .filter(|_| statement.crit.is_empty()),
         });
+        let change = match unjudged {
+            // An extension may give its members another meaning.
+            Some(_) => None,
+            None => examined.look_at_keys(&statement),
+        };
         Some(Signed {
             record,
             outline,
             unjudged,
+            change,
             built: match self.ground.bodies {
                 Bodies::Built => Some((statement, disclosures)),
                 Bodies::Judged => None,
@@ -371,32 +424,68 @@ impl ExaminedRecord {
         }
     }
 
-    fn look_at_signatures(&mut self, signed: Signed, trust: &Trust, scratch: &mut Vec<u8>) {
-        let Signed {
-            record,
-            outline,
-            unjudged,
-            built,
-        } = signed;
-        if let Err(broken) = trust.check_words(&outline) {
+    /// What it says about keys (F6).
+    fn look_at_keys(&mut self, statement: &Statement) -> Option<Box<KeyChange>> {
+        match KeyChange::parse(statement) {
+            Ok(change) => change.map(Box::new),
+            Err(malformed) => {
+                let why = malformed.to_string();
+                self.faults.push(Broken::new(self.seq, Rule::F6, why));
+                None
+            }
+        }
+    }
+
+    pub(super) fn look_at_signatures(
+        &mut self,
+        signed: Signed,
+        trust: &Trust,
+        scratch: &mut Vec<u8>,
+    ) {
+        if let Err(broken) = trust.check_words(&signed.outline) {
             let seq = self.seq;
             self.faults.push(Broken { seq, ..broken });
         }
-        match trust.check_signatures(&record, &outline, scratch) {
+        self.look_at_signers(signed, trust, scratch);
+    }
+
+    /// Whether the keys that signed it are in force; asked again if one of them was not known at first.
+    pub(super) fn look_at_signers(
+        &mut self,
+        signed: Signed,
+        trust: &Trust,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Broken> {
+        let newcomer = signed.change.as_deref().and_then(KeyChange::new_key);
+        match trust.check_signatures(&signed.record, &signed.outline, newcomer, scratch) {
             Err(SignatureFault::Broken(broken)) => self.faults.push(broken),
-            Err(SignatureFault::UnknownKey(broken)) => self.unknown_key = Some(broken),
+            Err(SignatureFault::UnknownKey(broken)) => {
+                self.undecided = Some(Box::new(signed));
+                return Some(broken);
+            }
             Ok(signers) if self.faults.is_empty() => {
+                let Signed {
+                    record,
+                    outline,
+                    unjudged,
+                    change,
+                    built,
+                } = signed;
+                let built = built.map(|(statement, disclosures)| {
+                    let record = VerifiedRecord::new(statement, record.leaf, signers.clone());
+                    Box::new((record, disclosures))
+                });
                 self.sound = Some(Sound {
                     kind: outline.kind,
                     ts: outline.ts,
                     unjudged,
-                    built: built.map(|(statement, disclosures)| {
-                        let record = VerifiedRecord::new(statement, record.leaf, signers);
-                        Box::new((record, disclosures))
-                    }),
+                    signers,
+                    change,
+                    built,
                 });
             }
             Ok(_) => {}
         }
+        None
     }
 }

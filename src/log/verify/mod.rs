@@ -12,14 +12,14 @@ mod walk;
 use std::{
     collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
     thread,
 };
 
 use self::{
     examine::{Bodies, Examined, Ground},
     feed::{Beyond, Piece},
-    walk::{Visit, Walk},
+    walk::{Anchor, Visit, Walk},
 };
 pub use self::{
     reader::{Columns, HeadRow, LogReader, ReadError, Row, RowRecord},
@@ -30,7 +30,7 @@ use super::{
     checkpoint::{Checkpoint, CheckpointError},
     id::Seq,
     keys::{PublicKey, Role},
-    note::Note,
+    note::{Note, NoteError},
     trust::{Trust, VerifiedGenesis, VerifiedRecord},
     trusted::TrustedKeys,
 };
@@ -88,19 +88,23 @@ fn verify(
         Some(Row::Record(row)) => Some(VerifiedGenesis::check(&row.record)),
         Some(Row::Malformed { .. }) | None => None,
     };
+    let trust = genesis
+        .as_ref()
+        .and_then(|genesis| genesis.as_ref().ok())
+        .map(Trust::on_genesis);
+    let (mut doubts, mut others) = (Vec::new(), Vec::new());
+    let anchors = read_anchors(anchors, keys, trust.as_ref(), &mut doubts, &mut others);
     let ground = Ground {
-        trust: genesis
-            .as_ref()
-            .and_then(|genesis| genesis.as_ref().ok())
-            .map(Trust::on_genesis),
+        trust: trust.map(|trust| RwLock::new(Arc::new(trust))),
         depth,
         bodies,
     };
-    let mut notes = Vec::new();
-    let anchors = read_anchors(anchors, keys, ground.trust.as_ref(), &mut notes);
-    let mut walk = Walk::new(ground.trust.as_ref(), anchors);
-    for note in notes {
-        walk.report.add_note(note);
+    let mut walk = Walk::new(&ground, anchors);
+    for doubt in doubts {
+        walk.report.add_doubt(doubt);
+    }
+    for other in others {
+        walk.report.add_note(other);
     }
     match go(reader, &ground, &mut walk, progress, visit) {
         Ok(beyond) => walk.finish(beyond),
@@ -126,14 +130,14 @@ fn verify(
     report
 }
 
-/// The checkpoints from outside that are signed by a trusted key, or, where the auditor brought none, by
-/// one of the log's own.
+/// The checkpoints from outside: signed by a key that the auditor trusts, or by one that the log may name on the way.
 fn read_anchors(
     notes: &[Vec<u8>],
     keys: Option<&TrustedKeys>,
     trust: Option<&Trust>,
-    remarks: &mut Vec<String>,
-) -> Vec<Checkpoint> {
+    doubts: &mut Vec<String>,
+    others: &mut Vec<String>,
+) -> Vec<Anchor> {
     let signers: Vec<&PublicKey> = match (keys, trust) {
         (Some(keys), _) => keys
             .iter()
@@ -143,22 +147,35 @@ fn read_anchors(
         (None, Some(trust)) => trust.ring().with_role(Role::Checkpoint).collect(),
         (None, None) => Vec::new(),
     };
-    let read = |note: &[u8]| -> Result<Checkpoint, CheckpointError> {
+    let read = |note: &[u8]| -> Result<Anchor, CheckpointError> {
+        let checkpoint = Checkpoint::parse(Note::parse(note)?.unverified_text())?;
         // Of a log that has no genesis any more, the origin is as the checkpoint says.
-        let origin = match trust {
-            Some(trust) => trust.origin().clone(),
-            None => Checkpoint::parse(Note::parse(note)?.unverified_text())?.origin,
+        let origin = trust.map_or(&checkpoint.origin, Trust::origin);
+        if checkpoint.origin != *origin {
+            return Err(CheckpointError::OtherLog);
+        }
+        let unvouched = match Checkpoint::verify(note, origin, signers.iter().copied()) {
+            Ok(_) => None,
+            Err(CheckpointError::Note(NoteError::Unknown)) if trust.is_some() => {
+                Some(note.to_vec())
+            }
+            Err(error) => return Err(error),
         };
-        let signers = signers.iter().copied();
-        Checkpoint::verify(note, &origin, signers).map(|(checkpoint, _)| checkpoint)
+        Ok(Anchor {
+            checkpoint,
+            unvouched,
+        })
     };
     let mut anchors = Vec::new();
     for (index, note) in notes.iter().enumerate() {
         match read(note) {
-            Ok(checkpoint) if checkpoint.size > 0 => anchors.push(checkpoint),
-            Ok(_) => remarks.push(format!("checkpoint {index} from outside covers nothing")),
-            Err(error) => remarks.push(format!(
-                "checkpoint {index} from outside is ignored: {error}"
+            Ok(anchor) if anchor.checkpoint.size > 0 => anchors.push(anchor),
+            Ok(_) => doubts.push(format!("checkpoint {index} from outside covers nothing")),
+            Err(CheckpointError::OtherLog) => others.push(format!(
+                "checkpoint {index} from outside is ignored: it is of another log"
+            )),
+            Err(error) => doubts.push(format!(
+                "checkpoint {index} from outside cannot be used: {error}"
             )),
         }
     }

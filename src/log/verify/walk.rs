@@ -1,12 +1,16 @@
 //! What can only be told in order: the chain, the tree, and what stands for the whole.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{
-    examine::{Examined, ExaminedRecord, NotJudged, Sound},
+    examine::{Examined, ExaminedCheckpoint, ExaminedRecord, Ground, NotJudged, Sound},
     feed::Beyond,
     reader::HeadRow,
     report::Report,
+    terms::Depth,
 };
 use crate::{
     action::Disclosure,
@@ -16,6 +20,8 @@ use crate::{
         checkpoint::{Checkpoint, CheckpointError},
         head::Head,
         id::{LogId, Seq},
+        key_change::{KeyChange, Revocation},
+        keys::KeyId,
         kind::Kind,
         links::Links,
         note::NoteError,
@@ -30,8 +36,10 @@ use crate::{
 pub(super) type Visit<'v> = &'v mut dyn FnMut(&VerifiedRecord, &[Disclosure]);
 
 /// The state of a walk along the log.
-pub(super) struct Walk<'t> {
-    trust: Option<&'t Trust>,
+pub(super) struct Walk<'g> {
+    ground: &'g Ground,
+    /// As of the record before.
+    trust: Option<Arc<Trust>>,
     pub(super) report: Report,
     log: Option<LogId>,
     /// The number that the next record should have.
@@ -44,7 +52,11 @@ pub(super) struct Walk<'t> {
     /// The size of the last checkpoint beside the log.
     covered: u64,
     /// Checkpoints from outside that are still ahead, the nearest first.
-    anchors: VecDeque<Checkpoint>,
+    anchors: VecDeque<Anchor>,
+    signed: HashMap<KeyId, LastSigned>,
+    compromised: Vec<Compromised>,
+    /// Room for messages.
+    scratch: Vec<u8>,
     /// Whether a record that is not judged here may have named more keys.
     keys_may_differ: bool,
     /// Whether a record that is not judged here may have erased disclosures.
@@ -54,16 +66,41 @@ pub(super) struct Walk<'t> {
     pub(super) fingerprints: Vec<u64>,
 }
 
-impl<'t> Walk<'t> {
-    pub(super) fn new(trust: Option<&'t Trust>, mut anchors: Vec<Checkpoint>) -> Self {
-        anchors.sort_by_key(|checkpoint| checkpoint.size);
+/// A checkpoint from outside.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    pub(super) checkpoint: Checkpoint,
+    /// Its bytes, if no key that the auditor brought signed it: the log may name the key on the way.
+    pub(super) unvouched: Option<Vec<u8>>,
+}
+
+/// The last record that a key signed.
+#[derive(Clone, Copy, Debug)]
+struct LastSigned {
+    seq: Seq,
+    ts: Timestamp,
+}
+
+/// A key that somebody else may have used (rule S12).
+#[derive(Debug)]
+struct Compromised {
+    since: Timestamp,
+    last: LastSigned,
+}
+
+impl<'g> Walk<'g> {
+    pub(super) fn new(ground: &'g Ground, mut anchors: Vec<Anchor>) -> Self {
+        anchors.sort_by_key(|anchor| anchor.checkpoint.size);
+        let trust = ground.trust();
         let mut report = Report::new();
-        report.log = trust.map(|trust| *trust.log());
-        report.origin = trust.map(|trust| trust.origin().clone());
+        report.log = trust.as_ref().map(|trust| *trust.log());
+        report.origin = trust.as_ref().map(|trust| trust.origin().clone());
+        let log = report.log;
         Self {
+            ground,
             trust,
             report,
-            log: trust.map(|trust| *trust.log()),
+            log,
             next: 0,
             frontier: Frontier::empty(),
             prev: Digest::from_bytes([0; 32]),
@@ -71,7 +108,11 @@ impl<'t> Walk<'t> {
             ts: None,
             covered: 0,
             anchors: anchors.into(),
-            keys_may_differ: false,
+            signed: HashMap::new(),
+            compromised: Vec::new(),
+            scratch: Vec::new(),
+            // Where only hashes are looked at, nobody follows which keys are in force.
+            keys_may_differ: ground.depth == Depth::Hashes,
             erasures: false,
             missing: None,
             fingerprints: Vec::new(),
@@ -91,6 +132,7 @@ impl<'t> Walk<'t> {
             strays,
             checkpoints,
             subtrees,
+            changes,
             mut fingerprints,
         } = piece;
         self.fingerprints.append(&mut fingerprints);
@@ -105,11 +147,9 @@ impl<'t> Walk<'t> {
         let mut stored: VecDeque<_> = subtrees.into();
         let mut completed = Vec::new();
         for record in records {
-            completed.append(&mut self.pass_record(record, visit));
-            while let Some((size, checkpoint)) =
-                next_if(&mut checkpoints, |(size, _)| *size <= self.next)
-            {
-                self.pass_checkpoint(size, checkpoint);
+            completed.append(&mut self.pass_record(record, changes, visit));
+            while let Some(checkpoint) = next_if(&mut checkpoints, |one| one.size <= self.next) {
+                self.pass_checkpoint(checkpoint, changes);
             }
             self.pass_anchors();
         }
@@ -139,14 +179,45 @@ impl<'t> Walk<'t> {
         self.report.add_broken(Broken::new(seq, rule, why));
     }
 
-    fn pass_record(&mut self, record: ExaminedRecord, visit: Visit<'_>) -> Vec<Subtree> {
+    /// Whether keys have changed since a piece was examined that knew of so many changes.
+    fn keys_changed_since(&self, changes: usize) -> bool {
+        self.trust
+            .as_ref()
+            .is_some_and(|trust| trust.ring().changes() != changes)
+    }
+
+    /// Judges the signatures by the keys that are in force here, if the record was examined before these were known.
+    fn settle_keys(&mut self, record: &mut ExaminedRecord, changes: usize) -> Option<Broken> {
+        let trust = self.trust.clone()?;
+        if let Some(signed) = record.undecided.take() {
+            return record.look_at_signers(*signed, &trust, &mut self.scratch);
+        }
+        if self.keys_changed_since(changes)
+            && let Some(sound) = &record.sound
+        {
+            let newcomer = sound.change.as_deref().and_then(KeyChange::new_key);
+            let checked = trust.check_signers(record.seq, &sound.kind, &sound.signers, newcomer);
+            if let Err(broken) = checked {
+                record.faults.push(broken);
+            }
+        }
+        None
+    }
+
+    fn pass_record(
+        &mut self,
+        mut record: ExaminedRecord,
+        changes: usize,
+        visit: Visit<'_>,
+    ) -> Vec<Subtree> {
+        let unknown_key = self.settle_keys(&mut record, changes);
         let ExaminedRecord {
             seq,
             leaf,
             links,
             sound: says,
             faults,
-            unknown_key,
+            undecided: _,
             missing,
         } = record;
         let mut sound = faults.is_empty();
@@ -183,6 +254,7 @@ impl<'t> Walk<'t> {
         }
         if let Some(says) = says.filter(|_| sound)
             && self.pass_kind(seq, &says)
+            && self.pass_keys(seq, &says)
             && let Some(built) = says.built
         {
             let (verified, disclosures) = &*built;
@@ -236,6 +308,8 @@ impl<'t> Walk<'t> {
             kind,
             ts,
             unjudged,
+            signers: _,
+            change: _,
             built: _,
         } = says;
         let genesis = *kind == KnownOr::Known(Kind::Genesis);
@@ -259,7 +333,57 @@ impl<'t> Walk<'t> {
         true
     }
 
-    fn pass_checkpoint(&mut self, size: u64, found: Result<Checkpoint, CheckpointError>) {
+    /// Takes note of who signed, and of what the record says about keys (S11).
+    fn pass_keys(&mut self, seq: Seq, says: &Sound) -> bool {
+        let ts = says.ts;
+        for signer in &says.signers {
+            self.signed.insert(*signer, LastSigned { seq, ts });
+        }
+        let (Some(change), Some(trust)) = (&says.change, &mut self.trust) else {
+            return true;
+        };
+        let changed = Arc::make_mut(trust).change(seq, change, &says.signers);
+        if let Err(broken) = changed {
+            self.report.add_broken(broken);
+            return false;
+        }
+        self.ground.publish(trust);
+        if let KeyChange::Revoked {
+            old,
+            why: Revocation::Compromised { since },
+        } = &**change
+            && let Some(last) = self.signed.get(old)
+        {
+            self.compromised.push(Compromised {
+                since: *since,
+                last: *last,
+            });
+        }
+        true
+    }
+
+    /// What compromised keys signed (S12).
+    fn finish_compromised(&mut self) {
+        for Compromised { since, last } in std::mem::take(&mut self.compromised) {
+            let LastSigned { seq, ts } = last;
+            if ts >= since {
+                self.report.add_doubt(format!(
+                    "record {seq} is by a key that was compromised before, at {since} (rule S12)"
+                ));
+            } else if seq.get() >= self.report.anchored {
+                self.report.add_doubt(format!(
+                    "record {seq} is by a key that was compromised later, at {since}, and no checkpoint from outside covers it (rule S12)"
+                ));
+            }
+        }
+    }
+
+    fn pass_checkpoint(&mut self, examined: ExaminedCheckpoint, changes: usize) {
+        let ExaminedCheckpoint { size, note, found } = examined;
+        let found = match &self.trust {
+            Some(trust) if self.keys_changed_since(changes) => trust.check_checkpoint(&note),
+            _ => found,
+        };
         let last = Seq::new(size.saturating_sub(1));
         // A bad one is named itself; that it is there counts here.
         self.covered = size;
@@ -292,12 +416,26 @@ impl<'t> Walk<'t> {
     }
 
     fn pass_anchors(&mut self) {
-        while let Some(anchor) = next_if(&mut self.anchors, |anchor| anchor.size <= self.next) {
-            let size = anchor.size;
+        while let Some(anchor) = next_if(&mut self.anchors, |anchor| {
+            anchor.checkpoint.size <= self.next
+        }) {
+            let Anchor {
+                checkpoint: Checkpoint { size, root, .. },
+                unvouched,
+            } = anchor;
             if self.torn {
                 continue;
             }
-            if size == self.frontier.size() && anchor.root == self.frontier.root() {
+            let vouched = match (&unvouched, &self.trust) {
+                (None, _) => true,
+                (Some(note), Some(trust)) => trust.check_checkpoint(note).is_ok(),
+                (Some(_), None) => false,
+            };
+            if !vouched {
+                self.report.add_doubt(format!(
+                    "the checkpoint from outside over {size} records is by no key that is trusted"
+                ));
+            } else if size == self.frontier.size() && root == self.frontier.root() {
                 self.report.anchored = size;
             } else {
                 let why = "a checkpoint from outside has another tree head: the log was rewritten";
@@ -317,12 +455,19 @@ impl<'t> Walk<'t> {
         self.report.size = self.frontier.size();
         self.report.root = self.frontier.root();
         let end = Seq::new(self.next);
-        if !self.anchors.is_empty() {
+        let (vouched, unvouched): (Vec<_>, Vec<_>) = std::mem::take(&mut self.anchors)
+            .into_iter()
+            .partition(|anchor| anchor.unvouched.is_none());
+        if !vouched.is_empty() {
             self.broken(
                 end,
                 Rule::S7,
                 "a checkpoint from outside covers records that are missing",
             );
+        }
+        if !unvouched.is_empty() {
+            let why = "a checkpoint from outside covers more records than there are, and is by no key that is trusted";
+            self.report.add_doubt(why);
         }
         if checkpoint {
             self.broken(
@@ -349,6 +494,7 @@ impl<'t> Walk<'t> {
             self.broken(Seq::new(self.covered), Rule::S7, "no checkpoint covers it");
         }
         self.finish_head(head);
+        self.finish_compromised();
         match self.missing {
             Some(seq) if self.erasures => self.report.add_doubt(format!(
                 "record {seq}: whether its missing disclosure was erased is not judged"
@@ -403,7 +549,7 @@ impl<'t> Walk<'t> {
                 "the head row is not that of the last record",
             );
         }
-        let checked = self.trust.map(|trust| head.check(trust));
+        let checked = self.trust.as_ref().map(|trust| head.check(trust));
         if let (Some(Err(broken)), false) = (checked, self.keys_may_differ) {
             self.report.add_broken(broken);
         }

@@ -24,6 +24,13 @@ impl State {
                         .collect(),
                 )
             }
+            Query::KeyChanges => Found::Records(
+                self.records
+                    .iter()
+                    .filter(|new| new.kind.changes_keys())
+                    .map(|new| new.record.clone())
+                    .collect(),
+            ),
             Query::Versions(scopes) => Found::Versions(self.versions(&scopes)),
             Query::Secret => Found::Secret(self.secret.clone()),
             Query::Disclosures(mut seqs) => {

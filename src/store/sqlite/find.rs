@@ -30,6 +30,16 @@ pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError>
             [request],
             record,
         )?),
+        Query::KeyChanges => Found::Records(many(
+            conn,
+            // In the words of the index.
+            &format!(
+                "SELECT {RECORD} FROM record \
+                 WHERE kind IN ('key_added', 'key_rotated', 'key_revoked') ORDER BY seq"
+            ),
+            [],
+            record,
+        )?),
         Query::Versions(scopes) => Found::Versions(versions(conn, &scopes)?),
         Query::Secret => Found::Secret(secret(conn)?),
         Query::Disclosures(mut seqs) => {

@@ -16,7 +16,7 @@ pub(super) const VERSION: i32 = 1;
 /// INVARIANT: the primary key of `record` is the guard against forks: two records after the same one would have the same `seq`.
 /// Indexes over `request` leave closed requests out, so that their size follows what is open and not what ever was. Nothing is
 /// indexed that lies at random, since each row would then touch a page of its own.
-const OBJECTS: [(&str, &str); 24] = [
+const OBJECTS: [(&str, &str); 25] = [
     (
         "record",
         "CREATE TABLE record(
@@ -33,6 +33,10 @@ const OBJECTS: [(&str, &str); 24] = [
     (
         "record_request",
         "CREATE INDEX record_request ON record(request) WHERE request IS NOT NULL",
+    ),
+    (
+        "record_keys",
+        "CREATE INDEX record_keys ON record(seq) WHERE kind IN ('key_added', 'key_rotated', 'key_revoked')",
     ),
     (
         "subtree",
