@@ -94,6 +94,14 @@ fn what_is_added_to_the_tables_while_they_are_open_stops_all_writing() {
             "DROP INDEX once",
             "once",
         ),
+        // Under a name that looks like one of SQLite's own.
+        (
+            "CREATE UNIQUE INDEX once ON record(request) WHERE kind = 'voted';
+             PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET name = 'sqlite_stat1once', sql = replace(sql, 'once', 'sqlite_stat1once') WHERE name = 'once'",
+            "DROP INDEX sqlite_stat1once",
+            "sqlite_stat1once",
+        ),
     ] {
         sql(make);
         for _ in 0..2 {
