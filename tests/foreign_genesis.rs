@@ -13,6 +13,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::IntoFuture;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -329,6 +330,46 @@ fn a_log_that_was_here_does_not_begin_again() {
     drop(store);
     place.replace("log", "kept", "empty");
     assert_eq!(place.work("log", place.keys("keys"), as_it_is), log);
+}
+
+#[test]
+fn a_link_does_not_lead_away_from_the_log_that_was_here() {
+    let place = Place::new();
+    fs::create_dir(place.at("data")).unwrap();
+    let log = place.work("data/log", place.keys("keys"), as_it_is);
+    let other = place.work("other", place.keys("keys"), as_it_is);
+    // To another log of ours, and to a store where nothing was yet.
+    place.replace("data/log", "nothing", "kept");
+    symlink(place.at("other"), place.at("data/log")).unwrap();
+    let refusal = place.refusal("data/log", place.keys("keys"), as_it_is);
+    assert!(
+        matches!(&refusal, OpenError::AnotherLog { expected, found, .. } if (*expected, *found) == (log, other)),
+        "{refusal:?}"
+    );
+    drop(SqliteStore::create(place.at("empty")).unwrap());
+    fs::remove_file(place.at("data/log")).unwrap();
+    symlink(place.at("empty"), place.at("data/log")).unwrap();
+    let gone = |refusal: OpenError| {
+        assert!(
+            matches!(&refusal, OpenError::LogGone { expected, .. } if *expected == log),
+            "{refusal:?}"
+        );
+    };
+    gone(place.refusal("data/log", place.keys("keys"), as_it_is));
+    // The whole folder.
+    fs::remove_file(place.at("data/log")).unwrap();
+    place.replace("data/log", "kept", "nothing");
+    fs::rename(place.at("data"), place.at("away")).unwrap();
+    fs::create_dir(place.at("new")).unwrap();
+    symlink(place.at("new"), place.at("data")).unwrap();
+    gone(place.refusal("data/log", place.keys("keys"), as_it_is));
+    // A link that leads to the log itself is no harm, and all its names share one head file.
+    fs::remove_file(place.at("data")).unwrap();
+    symlink(place.at("away"), place.at("data")).unwrap();
+    assert_eq!(place.work("data/log", place.keys("keys"), as_it_is), log);
+    symlink(place.at("data/log"), place.at("alias")).unwrap();
+    assert_eq!(place.work("alias", place.keys("keys"), as_it_is), log);
+    assert!(!place.head("alias").exists());
 }
 
 #[test]

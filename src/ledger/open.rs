@@ -76,11 +76,17 @@ pub(crate) async fn open(
     let time = time::GateTime::start(Arc::clone(&clock));
     let database = store.guarantees().database;
     let place = Place::new(expected, &keys, database.as_deref())?;
-    let path = head_file.or_else(|| {
-        let mut name = database?.into_os_string();
-        name.push(".head");
-        Some(PathBuf::from(name))
-    });
+    let path = match (head_file, database) {
+        (Some(path), _) => Some(path),
+        (None, Some(database)) => {
+            // All names of one file have one head file.
+            let file = std::fs::canonicalize(database).map_err(OpenError::System)?;
+            let mut name = file.into_os_string();
+            name.push(".head");
+            Some(PathBuf::from(name))
+        }
+        (None, None) => None,
+    };
     let head = match store.head().await? {
         Some(head) => head,
         None => {

@@ -108,7 +108,10 @@ pub struct Guarantees {
     pub durability: Durability,
     /// Who may share the store.
     pub reach: Reach,
-    /// The database file, where there is one: the head file is kept beside it unless the host says where else.
+    /// The database file, where there is one, by the absolute path that the host gave it.
+    ///
+    /// Which log lies there is remembered by this path, links and all, since where they lead is up to whoever may write there. The
+    /// head file is kept beside the file itself, whatever name it has here, unless the host says where else.
     pub database: Option<PathBuf>,
 }
 

@@ -267,7 +267,7 @@ impl Store for SqliteStore {
         Guarantees {
             durability: Durability::Fsync,
             reach: Reach::Machine,
-            database: Some(self.path().to_path_buf()),
+            database: Some(self.site.named.clone()),
         }
     }
 

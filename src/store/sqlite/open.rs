@@ -32,6 +32,8 @@ pub(super) enum IfThere {
 pub(super) struct Site {
     /// Without symbolic links, so that every name of the file has the same files beside it.
     pub(super) path: PathBuf,
+    /// The path as the host gave it, made absolute.
+    pub(super) named: PathBuf,
     pub(super) sharing: Sharing,
     options: SqliteOptions,
 }
@@ -88,7 +90,7 @@ pub(super) fn create(
             }
         }
     }
-    open(&site.path, options)
+    open(path, options)
 }
 
 pub(super) fn open_read_only(
@@ -112,6 +114,7 @@ pub(super) fn open_read_only(
 
 impl Site {
     fn of_existing(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        let named = absolute(path)?;
         let path = fs::canonicalize(path).map_err(StoreError::unavailable_at(path))?;
         let found = fs::metadata(&path).map_err(StoreError::unavailable_at(&path))?;
         if !found.is_file() {
@@ -129,6 +132,7 @@ impl Site {
         }
         Ok(Self {
             path,
+            named,
             sharing,
             options: options.clone(),
         })
@@ -146,6 +150,7 @@ impl Site {
         refuse_network(&folder)?;
         Ok(Self {
             path: folder.join(name),
+            named: absolute(path)?,
             sharing: options.shared_group,
             options: options.clone(),
         })
@@ -268,6 +273,10 @@ impl Site {
             .and_then(|()| conn.pragma_update(None, "temp_store", "MEMORY"))
             .map_err(store_error)
     }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    std::path::absolute(path).map_err(StoreError::unavailable_at(path))
 }
 
 impl ReadOnly {
