@@ -7,6 +7,7 @@ mod append;
 mod checkpointer;
 mod codec;
 mod find;
+mod inodes;
 mod instances;
 mod listener;
 mod open;
@@ -42,6 +43,7 @@ use super::error::StoreError;
 use super::query::{Found, Query};
 use super::step::{Committed, Step};
 use checkpointer::Checkpointer;
+use inodes::Inodes;
 use instances::Instances;
 use listener::{Bells, Listener};
 use open::{ReadOnly, Site};
@@ -73,6 +75,7 @@ struct Writing {
     checkpointer: Checkpointer,
     conn: Mutex<Connection>,
     turns: Turns,
+    inodes: Inodes,
 }
 
 impl SqliteStore {
@@ -127,6 +130,7 @@ impl SqliteStore {
         schema::check(&conn)?;
         let checkpointer = Checkpointer::start(site.connect()?).map_err(StoreError::unavailable)?;
         let pool = Pool::new(site.clone(), None);
+        let inodes = Inodes::of(&site)?;
         Ok(Self::with(
             site,
             pool,
@@ -134,6 +138,7 @@ impl SqliteStore {
                 checkpointer,
                 conn: Mutex::new(conn),
                 turns,
+                inodes,
             }),
         ))
     }
@@ -232,11 +237,7 @@ impl Writing {
         // A panic leaves at most an open transaction, which the next one to begin rolls back.
         let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = self.turns.take()?;
-        Ok(Held {
-            writing: self,
-            _turn: turn,
-            conn,
-        })
+        self.held(turn, conn)
     }
 
     /// `None` if another writer would have to be waited for.
@@ -245,11 +246,21 @@ impl Writing {
             return Ok(None);
         };
         let turn = self.turns.take_if_free()?;
-        Ok(turn.map(|turn| Held {
+        turn.map(|turn| self.held(turn, conn)).transpose()
+    }
+
+    fn held<'w>(
+        &'w self,
+        turn: Turn<'w>,
+        conn: MutexGuard<'w, Connection>,
+    ) -> Result<Held<'w>, StoreError> {
+        let held = Held {
             writing: self,
             _turn: turn,
             conn,
-        }))
+        };
+        self.inodes.check()?;
+        Ok(held)
     }
 
     fn conn_if_free(&self) -> Option<MutexGuard<'_, Connection>> {
