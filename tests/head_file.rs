@@ -7,7 +7,10 @@ mod common;
 use std::fs;
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
+use common::before_append::BeforeAppend;
 use common::{PEOPLE, RULES, World, bot, pay};
 use countersign::action::SessionId;
 use countersign::clock::ManualClock;
@@ -16,7 +19,7 @@ use countersign::host::Countersign;
 use countersign::identity::StaticDirectory;
 use countersign::ledger::OpenError;
 use countersign::policy::RuleSet;
-use countersign::store::SqliteStore;
+use countersign::store::{SqliteStore, Store};
 use futures::executor::block_on;
 
 struct Place {
@@ -35,7 +38,10 @@ impl Place {
     }
 
     fn open(&self, database: &str) -> Result<Countersign, OpenError> {
-        let store = SqliteStore::open_or_create(self.at(database)).unwrap();
+        self.open_with(SqliteStore::open_or_create(self.at(database)).unwrap())
+    }
+
+    fn open_with(&self, store: impl Store) -> Result<Countersign, OpenError> {
         let rules = RuleSet::from_toml(RULES).unwrap();
         let people = StaticDirectory::from_toml(PEOPLE).unwrap();
         let clock = ManualClock::new(common::start());
@@ -113,6 +119,35 @@ fn an_emptied_store_is_a_rollback_too() {
         place.open("log"),
         Err(OpenError::Rollback { store: 0, .. })
     ));
+}
+
+/// Opens a log while others add to it and go, each time that the opening has looked at the store's head.
+fn open_while_others_write(place: Place) -> Result<Countersign, OpenError> {
+    let place = Arc::new(place);
+    let theirs = Arc::clone(&place);
+    let store = SqliteStore::open_or_create(place.at("log")).unwrap();
+    let store = BeforeAppend::new(store, || ()).after_head(move || {
+        let theirs = Arc::clone(&theirs);
+        // Another process would do it; here another thread, since this one is inside of an executor.
+        thread::spawn(move || theirs.work("log", 3..6))
+            .join()
+            .unwrap();
+    });
+    place.open_with(store)
+}
+
+#[test]
+fn what_others_write_while_a_log_is_opened_is_no_rollback() {
+    let place = Place::new();
+    place.work("log", 0..3);
+    let opened = open_while_others_write(place);
+    assert!(opened.is_ok(), "{opened:?}");
+}
+
+#[test]
+fn a_log_that_others_begin_while_it_is_opened_is_no_rollback() {
+    let opened = open_while_others_write(Place::new());
+    assert!(opened.is_ok(), "{opened:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::log::{
 use crate::notify::Notifier;
 use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
 
-use super::head_file::{HeadFile, Mark};
+use super::head_file::{HeadFile, HeadFileError, Mark};
 use super::ours::{Place, known_trust};
 use super::sequencer::Sequencer;
 use super::{
@@ -87,33 +87,31 @@ pub(crate) async fn open(
         }
         (None, None) => None,
     };
-    let head = match store.head().await? {
-        Some(head) => head,
-        None => {
-            begin(
-                &store,
-                &keys,
-                &place,
-                path.as_deref(),
-                Beginning {
-                    origin,
-                    enforcement,
-                    now: time.now(),
-                    limits,
-                },
-            )
-            .await?
-        }
-    };
+    if store.head().await?.is_none() {
+        let beginning = Beginning {
+            origin,
+            enforcement,
+            now: time.now(),
+            limits,
+        };
+        begin(&store, &keys, &place, path.as_deref(), beginning).await?;
+    }
+    // Asked in this order: what others commit meanwhile must not make the store look older than its head file.
+    let outside = path.as_deref().map(read_outside);
+    let head = store.head().await?.ok_or(StoreError::Corrupt {
+        what: "its head is missing".to_owned(),
+    })?;
     let (trust, genesis) = known_trust(&store, &keys, enforcement, head.size).await?;
     head.check(&trust).map_err(|broken| OpenError::Broken {
         seq: head.size.saturating_sub(1),
         why: broken.to_string(),
     })?;
     check_edge(&store, &head, &trust).await?;
-    let head_file = match &path {
-        Some(path) => Some(check_outside(&store, &head, &trust, path).await?),
-        None => None,
+    let head_file = match (&path, outside) {
+        (Some(path), Some(outside)) => {
+            Some(check_outside(&store, &head, &trust, path, outside?).await?)
+        }
+        _ => None,
     };
     place.settle(*trust.log(), genesis)?;
     let secret = store
@@ -429,18 +427,27 @@ pub(super) async fn frontier_at(store: &Arc<dyn Store>, size: u64) -> Result<Fro
     })
 }
 
-/// Compares the store with the head file outside of it.
+/// The head file and what it says; `None` if there is none.
+fn read_outside(path: &Path) -> Result<Option<(HeadFile, Mark)>, HeadFileError> {
+    let Some(mut file) = HeadFile::open(path)? else {
+        return Ok(None);
+    };
+    let mark = file.read()?;
+    Ok(Some((file, mark)))
+}
+
+/// Compares the store with the head file outside of it, which was read before the head.
 async fn check_outside(
     store: &Arc<dyn Store>,
     head: &Head,
     trust: &Trust,
     path: &Path,
+    outside: Option<(HeadFile, Mark)>,
 ) -> Result<HeadFile, OpenError> {
-    let mut file = HeadFile::open(path)?.ok_or_else(|| OpenError::HeadFileMissing {
+    let (file, mark) = outside.ok_or_else(|| OpenError::HeadFileMissing {
         records: head.size,
         head_file: path.to_path_buf(),
     })?;
-    let mark = file.read()?;
     let fork = |size| OpenError::Fork {
         size,
         head_file: path.to_path_buf(),

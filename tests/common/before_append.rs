@@ -1,4 +1,4 @@
-//! A store before whose appends something else happens.
+//! A store before whose appends, or after whose answers about its head, something else happens.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -13,6 +13,7 @@ use countersign::store::{
 pub struct BeforeAppend<S> {
     pub inner: S,
     first: Box<dyn Fn() + Send + Sync>,
+    after_head: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<S> BeforeAppend<S> {
@@ -20,7 +21,13 @@ impl<S> BeforeAppend<S> {
         Self {
             inner,
             first: Box::new(first),
+            after_head: Box::new(|| ()),
         }
+    }
+
+    pub fn after_head(mut self, then: impl Fn() + Send + Sync + 'static) -> Self {
+        self.after_head = Box::new(then);
+        self
     }
 }
 
@@ -36,7 +43,9 @@ impl<S: Store> Store for BeforeAppend<S> {
         self.inner.guarantees()
     }
     async fn head(&self) -> Result<Option<Head>, StoreError> {
-        self.inner.head().await
+        let head = self.inner.head().await;
+        (self.after_head)();
+        head
     }
     async fn append(&self, step: Step) -> Result<Committed, StoreError> {
         (self.first)();
