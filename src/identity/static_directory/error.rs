@@ -1,6 +1,7 @@
 //! What can be wrong with a directory's content.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::{
     action::PrincipalId,
@@ -17,10 +18,11 @@ impl LoadErrors {
         Self(errors)
     }
 
-    pub(super) fn unreadable(error: std::io::Error) -> Self {
+    pub(super) fn unreadable(path: &Path, error: std::io::Error) -> Self {
+        let path = path.to_path_buf();
         Self(vec![LoadError {
             line: None,
-            problem: Problem::Unreadable(error),
+            problem: Problem::Unreadable { path, error },
         }])
     }
 
@@ -71,8 +73,13 @@ impl std::error::Error for LoadError {
 #[non_exhaustive]
 pub enum Problem {
     /// The file cannot be read.
-    #[error("the file of the directory cannot be read")]
-    Unreadable(#[source] std::io::Error),
+    #[error("`{}` cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// The file is not the TOML that is expected.
     #[error("{0}")]
     Syntax(String),

@@ -99,7 +99,9 @@ impl StaticDirectory {
     /// # Errors
     /// If the file cannot be read, and else everything that is wrong with it, each with its line.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, LoadErrors> {
-        let text = std::fs::read_to_string(path).map_err(LoadErrors::unreadable)?;
+        let path = path.as_ref();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| LoadErrors::unreadable(path, error))?;
         Self::from_toml(&text)
     }
 

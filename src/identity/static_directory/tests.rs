@@ -388,6 +388,15 @@ fn unknown_fields_and_wrong_types_are_refused() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.toml");
+    let error = StaticDirectory::from_path(&path).unwrap_err().to_string();
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    assert!(error.contains("No such file"), "{error}");
+}
+
+#[test]
 fn groups_in_a_circle_are_refused() {
     let text = "[[groups]]\nname = \"a\"\ngroups = [\"b\"]\n[[groups]]\nname = \"b\"\ngroups = [\"c\"]\n\
                 [[groups]]\nname = \"c\"\ngroups = [\"b\"]\n";
