@@ -22,7 +22,7 @@ use countersign::clock::ManualClock;
 use countersign::desk::{Filter, Page};
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Refusal};
 use countersign::ledger::{Keys, OpenError};
-use countersign::log::{Kind, Seq, TrustedKeys, Verdict};
+use countersign::log::{Kind, Role, Seq, TrustedKeys, Verdict};
 use countersign::store::{MemoryStore, SqliteStore, StoreError};
 use futures::executor::block_on;
 use rusqlite::{Connection, params};
@@ -464,4 +464,13 @@ fn keys_that_were_forgotten_do_not_go_on_with_a_log() {
         matches!(refusal, OpenError::ForeignKey { .. }),
         "{refusal:?}"
     );
+}
+
+#[test]
+fn keys_without_the_one_for_checkpoints_are_refused_by_name() {
+    let mut place = Place::new();
+    place.open().close();
+    place.keys = place.keys.clone().without(Role::Checkpoint);
+    let refusal = place.refusal();
+    assert!(matches!(refusal, OpenError::NoCheckpointKey), "{refusal:?}");
 }

@@ -102,6 +102,9 @@ pub(crate) async fn open(
         what: "its head is missing".to_owned(),
     })?;
     let (trust, genesis) = known_trust(&store, &keys, enforcement, head.size).await?;
+    if keys.signer(Role::Checkpoint).is_none() {
+        return Err(OpenError::NoCheckpointKey);
+    }
     head.check(&trust).map_err(|broken| OpenError::Broken {
         seq: head.size.saturating_sub(1),
         why: broken.to_string(),

@@ -106,6 +106,11 @@ pub enum OpenError {
     /// A log needs a key to begin with.
     #[error("a new log needs keys with the roles `checkpoint` and `gate` or `operator`")]
     NoKeyToBegin,
+    /// The keys lack the one that every batch of records is signed with.
+    #[error(
+        "this process holds no key with role checkpoint, without which nothing can be written: open the log with keys that have one"
+    )]
+    NoCheckpointKey,
     /// The origin is not a checkpoint origin.
     #[error("`{0}` is no origin: use 1 to 200 visible ASCII characters without `+`")]
     Origin(String),
