@@ -1,5 +1,5 @@
-//! What grows: `cargo bench --bench scale -- throughput|pending|open|verify [records]`; `verify` takes after it a folder
-//! in which its log is kept.
+//! What grows: `cargo bench --bench scale -- throughput|pending|open|verify|receipts [records]`; `verify` and `receipts` take
+//! after it a folder in which their log is kept.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod common;
@@ -20,8 +20,8 @@ use countersign::host::Countersign;
 use countersign::identity::StaticDirectory;
 use countersign::ledger::Keys;
 use countersign::log::{
-    Depth, LogReader, PAYLOAD_TYPE, SecretKey, Seq, Signer, Terms, Verdict, pae,
-    verify_structure_alone,
+    Depth, LogReader, PAYLOAD_TYPE, Receipt, SecretKey, Seq, Signer, Terms, TreeSize, Verdict, pae,
+    prove_record, verify_structure_alone,
 };
 use countersign::policy::RuleSet;
 use countersign::store::{SqliteStore, Store};
@@ -474,6 +474,53 @@ fn verifying(records: usize, folder: &Path) {
     }
 }
 
+fn receipts(records: usize, folder: &Path) {
+    if !folder.join("log.db").exists() {
+        build_ended(folder, records, 10_000.min(records / 10));
+    }
+    let store = SqliteStore::open_read_only(folder.join("log.db")).unwrap();
+    let keys = Keys::open(folder.join("keys")).unwrap().trusted();
+    let size = block_on(store.head()).unwrap().unwrap().size;
+    let signer = SecretKey::generate().unwrap();
+    let [mut proving, mut reading, mut bare] = [(); 3].map(|()| Vec::new());
+    let mut open = Vec::new();
+    for round in 0..1000 {
+        // Everywhere in the log, neighbours far apart in time.
+        let seq = Seq::new(round * 7919 % size);
+        let (mut reader, took) = timed(|| store.log_reader().unwrap());
+        open.push(took);
+        let (receipt, took) = timed(|| prove_record(&mut reader, seq, TreeSize::Newest).unwrap());
+        proving.push(took);
+        let file = receipt.to_bytes();
+        let verify = || {
+            let receipt = Receipt::from_bytes(&file).unwrap();
+            receipt.verify_with_keys(&keys).unwrap()
+        };
+        let (verified, took) = timed(verify);
+        assert_eq!(verified.record().seq(), seq);
+        reading.push(took);
+        let message = pae(PAYLOAD_TYPE, &receipt.record.statement);
+        let signature = signer.sign(&message).unwrap();
+        let ((), took) = timed(|| signer.public().verify(&message, &signature).unwrap());
+        bare.push(took);
+    }
+    proving.sort();
+    let (worst, one) = (proving[proving.len() * 99 / 100], micros(&bare));
+    println!("{size} records, 1,000 of them proven, medians of interleaved rounds");
+    println!("opening a snapshot        {:8.1} µs", micros(&open));
+    println!(
+        "proving a record          {:8.1} µs, 99 of 100 within {:.1} µs (limit 1000)",
+        micros(&proving),
+        worst.as_secs_f64() * 1e6
+    );
+    println!("one strict verification   {one:8.1} µs");
+    println!(
+        "reading, verifying one    {:8.1} µs = {:.2} of it (limit 3)",
+        micros(&reading),
+        micros(&reading) / one
+    );
+}
+
 /// Verifies in this process and says how much memory the process had at most.
 fn peak(what: &str, folder: &Path) {
     let store = SqliteStore::open_read_only(folder.join("log.db")).unwrap();
@@ -534,7 +581,13 @@ fn main() {
             Some(folder) => verifying(records, Path::new(folder)),
             None => verifying(records, tempfile::tempdir().unwrap().path()),
         },
+        Some("receipts") => match args.get(2) {
+            Some(folder) => receipts(records, Path::new(folder)),
+            None => receipts(records, tempfile::tempdir().unwrap().path()),
+        },
         Some("resident") => peak(&args[1], Path::new(&args[2])),
-        _ => println!("say which: throughput, pending, open or verify, and how many records"),
+        _ => println!(
+            "say which: throughput, pending, open, verify or receipts, and how many records"
+        ),
     }
 }

@@ -56,11 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let keys: TrustedKeys = keys.parse()?;
     // A receipt proves its record alone, without the log.
     let receipt = Receipt::from_bytes(&receipt)?;
-    let (record, checkpoint) = receipt.verify_with_keys(&keys)?;
+    let verified = receipt.verify_with_keys(&keys)?;
     println!(
         "record {} stands in the log of {}",
-        record.seq(),
-        checkpoint.origin
+        verified.record().seq(),
+        verified.checkpoint().origin
     );
 
     let verdict = verify(&log, &keys, &receipt.checkpoint)?;

@@ -14,10 +14,10 @@ mod log_fixture;
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use countersign::{
-    canonical::Digest,
+    canonical::{Digest, Json},
     log::{
         Columns, Frontier, HeadRow, KeyId, Receipt, Row, RowRecord, Seq, Signature, Statement,
-        StoredRecord, Verdict, leaf_hash,
+        StoredRecord, Verdict, leaf_hash, stored_disclosures,
     },
 };
 use log_fixture::{Image, Writer, golden, receipt};
@@ -64,14 +64,17 @@ fn written(writer: &Writer) -> BTreeMap<String, String> {
     let HeadRow::Stored(head) = &writer.image.head else {
         panic!("no head")
     };
-    let receipt = String::from_utf8(receipt(writer, 4).to_bytes()).unwrap();
+    let hidden = stored_disclosures(&mut writer.image.clone(), Seq::new(4)).unwrap();
+    let receipt = receipt(writer, 4).with_disclosures(hidden).unwrap();
+    let receipt = receipt.disclosing_only(|pointer| pointer == "/comment");
+    let receipt = String::from_utf8(receipt.unwrap().to_bytes()).unwrap();
     files.insert("statements.jsonl".to_owned(), statements);
     files.insert("signatures.txt".to_owned(), signatures);
     files.insert("leaf-and-root.txt".to_owned(), tree);
     files.insert("disclosures.txt".to_owned(), disclosures);
     files.insert("keys.txt".to_owned(), writer.trusted().to_string());
     files.insert("head.txt".to_owned(), format!("{}\n", hex(head)));
-    files.insert("receipt-04.json".to_owned(), receipt);
+    files.insert("record-04.receipt".to_owned(), receipt);
     files
 }
 
@@ -159,8 +162,11 @@ fn the_golden_log_of_every_release_is_intact() {
     let root = report.root.to_hex();
     assert!(read("leaf-and-root.txt").trim_end().ends_with(&root));
 
-    let receipt = Receipt::from_bytes(read("receipt-04.json").as_bytes()).unwrap();
-    let (record, checkpoint) = receipt.verify_with_keys(&keys).unwrap();
-    assert_eq!(record.seq(), Seq::new(4));
-    assert_eq!(checkpoint.root, report.root);
+    let receipt = Receipt::from_bytes(read("record-04.receipt").as_bytes()).unwrap();
+    let verified = receipt.verify_with_keys(&keys).unwrap();
+    assert_eq!(verified.record().seq(), Seq::new(4));
+    assert_eq!(verified.checkpoint().root, report.root);
+    let comment = Json::from("as agreed — «gut»\n");
+    assert_eq!(verified.member("/comment"), Some(&comment));
+    assert_eq!(verified.withheld(), 1);
 }

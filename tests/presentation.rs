@@ -141,9 +141,10 @@ fn hitl_v7_the_signed_vote_says_what_was_shown() {
     let world = World::with(RULES, PEOPLE, Arc::clone(&store), |opening| opening);
     let review = review(&world, "rita", pay(5));
     let receipt = receipt(vote(&world, "rita", review.approve()));
-    let (record, _) = receipt
+    let verified = receipt
         .verify_with_keys(&world.countersign.trusted_keys())
         .unwrap();
+    let record = verified.record();
     let said = record
         .statement()
         .body

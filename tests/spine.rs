@@ -6,6 +6,7 @@ mod common;
 use common::{World, pay, read, wire};
 use countersign::action::Action;
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Refusal, RunError};
+use countersign::log::{Kind, KnownOr, Receipt, Seq};
 use futures::executor::block_on;
 
 #[test]
@@ -17,6 +18,39 @@ fn an_allowed_action_runs_with_its_bound_parameters_and_leaves_a_receipt() {
     .unwrap();
     assert_eq!(done.value(), "customers");
     assert!(done.receipt().is_ok());
+}
+
+#[test]
+fn a_record_is_shared_with_some_of_its_fields() {
+    let world = World::new();
+    let request = world.file(pay(5));
+    let _voted = world.approve("rita", request).unwrap();
+    let keys = world.countersign.trusted_keys();
+    let requested = (0..)
+        .map(|seq| block_on(world.countersign.receipt(Seq::new(seq))).unwrap())
+        .find(|receipt| {
+            let verified = receipt.verify_with_keys(&keys).unwrap();
+            assert!(verified.members().is_empty(), "nobody chose any");
+            verified.record().statement().kind == KnownOr::Known(Kind::Requested)
+        })
+        .unwrap();
+    let shared = block_on(
+        world
+            .countersign
+            .receipt_disclosing(requested.seq(), |member| {
+                member == "/bound/parameters/amount"
+            }),
+    );
+    let file = shared.unwrap().to_bytes();
+
+    let verified = Receipt::from_bytes(&file)
+        .unwrap()
+        .verify_with_keys(&keys)
+        .unwrap();
+    let amount = verified.member("/bound/parameters/amount").unwrap();
+    assert_eq!(amount.as_i64(), Some(5));
+    assert_eq!(verified.members().len(), 1);
+    assert!(verified.withheld() > 0);
 }
 
 #[test]

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use countersign::action::Disclosure;
 use countersign::canonical::Json;
 use countersign::log::{
-    Depth, Frontier, Head, HeadRow, Kind, LogReader, Report, Row, Seq, Terms, Verdict,
-    verify_structure,
+    Depth, Frontier, Head, HeadRow, Kind, LogReader, ProveRecordError, Report, Row, Seq, Terms,
+    TreeSize, Verdict, prove_record, stored_disclosures, verify_structure,
 };
 use countersign::store::{
     Batch, MemoryStore, NewRecord, SqliteStore, Step, Store, StoreError, StoreSecret,
@@ -161,6 +161,58 @@ fn a_log_is_read_as_it_was_written() {
         assert!(
             matches!(verdict, Verdict::IntactAnchored { .. }),
             "{verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn every_store_gives_the_same_receipts() {
+    for writer in [golden(), long()] {
+        let memory = MemoryStore::new();
+        store(&writer, &memory);
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("log.db");
+        store(&writer, &SqliteStore::create(&path).unwrap());
+        let sqlite = SqliteStore::open_read_only(&path).unwrap();
+        let (mut memory, mut sqlite) = (memory.log_reader(), sqlite.log_reader().unwrap());
+        let size = writer.chain.size();
+        let keys = writer.trusted();
+        for seq in (0..size).step_by(10).map(Seq::new) {
+            for (of, _) in &writer.image.checkpoints {
+                if seq.get() >= *of {
+                    continue;
+                }
+                let of = TreeSize::Exactly(*of);
+                let receipt = prove_record(&mut sqlite, seq, of).unwrap();
+                assert_eq!(receipt, prove_record(&mut memory, seq, of).unwrap());
+                assert!(receipt.verify_with_keys(&keys).is_ok());
+            }
+            let newest = prove_record(&mut sqlite, seq, TreeSize::Newest).unwrap();
+            let last = prove_record(&mut memory, seq, TreeSize::Exactly(size)).unwrap();
+            assert_eq!(newest, last);
+            let disclosures = stored_disclosures(&mut sqlite, seq).unwrap();
+            let open = newest.with_disclosures(disclosures).unwrap();
+            let verified = open.verify_with_keys(&keys).unwrap();
+            assert_eq!(verified.withheld(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_record_beside_a_changed_row_has_no_receipt() {
+    for sql in [
+        "UPDATE record SET leaf = zeroblob(32) WHERE seq = 3",
+        "UPDATE record SET leaf = x'00' WHERE seq = 3",
+        "DELETE FROM record WHERE seq = 3",
+    ] {
+        let (_folder, path, _) = file();
+        Connection::open(&path).unwrap().execute(sql, []).unwrap();
+        let sqlite = SqliteStore::open_read_only(&path).unwrap();
+        let mut reader = sqlite.log_reader().unwrap();
+        let refused = prove_record(&mut reader, Seq::new(5), TreeSize::Newest);
+        assert!(
+            matches!(refused, Err(ProveRecordError::Damaged(_))),
+            "{sql}: {refused:?}"
         );
     }
 }

@@ -98,11 +98,9 @@ fn tamper_22_malformed_proofs() {
     assert!(judge(&|proof| proof.index = 4).is_err());
     // A hash that is not 32 bytes does not get as far as the proof.
     let mut bytes = receipt(&writer, 5).to_bytes();
-    let at = String::from_utf8(bytes.clone())
-        .unwrap()
-        .find(r#""path":[""#)
-        .unwrap();
-    bytes.drain(at + 9..at + 11);
+    let first = b"c2sp.org/tlog-proof@v1\nindex 5\n".len();
+    assert!(countersign::log::Receipt::from_bytes(&bytes).is_ok());
+    bytes.drain(first..first + 4);
     assert!(countersign::log::Receipt::from_bytes(&bytes).is_err());
 }
 

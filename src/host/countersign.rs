@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::desk::ReviewDesk;
 use crate::gate::{self, AuthorizedFor, Gate, Refusal};
 use crate::identity::{Authenticator, Directory};
-use crate::ledger::{self, Keys, OpenError, Options, Parts, Spawner, apart};
+use crate::ledger::{self, Keys, LedgerError, OpenError, Options, Parts, Spawner, apart};
 use crate::lineage::LineageRecorder;
 use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys};
 use crate::notify::Notifier;
@@ -146,6 +146,30 @@ impl Countersign {
     /// [`Refusal::CouldNotDecide`] if there is no such record, or the log cannot be read.
     pub async fn receipt(&self, seq: Seq) -> Result<Receipt, Refusal> {
         self.parts.ledger.receipt(seq).await.map_err(gate::unread)
+    }
+
+    /// The receipt of any record with those of its hidden members that `keep` wants, as far as they were not erased.
+    ///
+    /// A member's name is its JSON pointer (RFC 6901) in the record's body, such as `/bound/parameters/to`.
+    ///
+    /// # Errors
+    /// As [`Countersign::receipt`].
+    pub async fn receipt_disclosing(
+        &self,
+        seq: Seq,
+        keep: impl FnMut(&str) -> bool,
+    ) -> Result<Receipt, Refusal> {
+        let receipt = self.receipt(seq).await?;
+        let disclosures = self.parts.ledger.disclosures(seq).await;
+        receipt
+            .with_disclosures(disclosures.map_err(gate::unread)?)
+            .and_then(|receipt| receipt.disclosing_only(keep))
+            .map_err(|error| {
+                gate::unread(LedgerError::Tampered {
+                    seq: seq.get(),
+                    why: error.to_string(),
+                })
+            })
     }
 
     /// For how many requests somebody waits in this process.

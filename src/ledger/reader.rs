@@ -186,6 +186,14 @@ impl Shared {
             record,
             checkpoint,
             path,
+            disclosures: Vec::new(),
         })
+    }
+
+    /// The disclosures that lie beside a record.
+    pub(crate) async fn disclosures(&self, seq: Seq) -> Result<Vec<Disclosure>, LedgerError> {
+        let found = self.store.find(Query::Disclosures(vec![seq])).await?;
+        let found = found.disclosures()?.into_iter();
+        Ok(found.map(|(_, disclosure)| disclosure).collect())
     }
 }

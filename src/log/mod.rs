@@ -32,6 +32,7 @@ mod sd;
 mod sign;
 mod signer;
 mod statement;
+mod stored;
 mod tree;
 mod trust;
 mod trusted;
@@ -57,12 +58,13 @@ pub use self::{
     note::{Note, NoteError, NoteSignature, SignNoteError},
     proof::{ConsistencyProof, InclusionProof, ProofError},
     prove::{Nodes, ProveError, prove_consistency, prove_inclusion},
-    receipt::{Receipt, ReceiptError},
+    receipt::{OpenedMember, Receipt, ReceiptError, VerifiedReceipt},
     record::{StoredRecord, decode_signatures, encode_signatures},
     rule::{Broken, Rule},
     sign::{BatchError, sign_batch},
     signer::{NoRandomness, SecretKey, SignError, Signer},
     statement::{KnownOr, Statement, StatementError, Unjudged},
+    stored::{ProveRecordError, StoredTree, TreeSize, prove_record, stored_disclosures},
     tree::{Frontier, NotAFrontier, Subtree, empty_root, leaf_hash},
     trust::{Trust, VerifiedGenesis, VerifiedRecord},
     trusted::{TrustedKeys, TrustedKeysError, TrustedKeysLineError, Unvouched},

@@ -74,7 +74,8 @@ fn nested<'b>(value: &'b Json, open: &mut Vec<&'b Object>) {
     }
 }
 
-fn digests(value: &Json) -> Option<Vec<DisclosureDigest>> {
+/// The digests of an `_sd`, if they are in their order.
+pub(super) fn digests(value: &Json) -> Option<Vec<DisclosureDigest>> {
     let texts: Vec<&str> = value
         .as_array()?
         .iter()

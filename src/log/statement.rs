@@ -162,16 +162,21 @@ impl Statement {
         let (predicate, subject) = envelope_members(json)?;
         let members = Members::of(predicate)?;
         let statement = members.read(&subject)?;
-        if statement.v == VERSION {
+        if statement.is_of_this_version() {
             statement.check_version_1(&subject)?;
         }
         Ok(statement)
     }
 
+    /// Whether it is of the version that is read here.
+    pub(super) const fn is_of_this_version(&self) -> bool {
+        self.v == VERSION
+    }
+
     /// Why the meaning of this record is not judged, if it is not.
     #[must_use]
     pub fn unjudged(&self) -> Option<Unjudged> {
-        if self.v != VERSION {
+        if !self.is_of_this_version() {
             return Some(Unjudged::Version(self.v));
         }
         if let Some(name) = self.crit.first() {

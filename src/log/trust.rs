@@ -71,7 +71,16 @@ impl Trust {
     /// # Errors
     /// [`Broken`] with the first rule that it breaks.
     pub fn check(&self, record: &StoredRecord) -> Result<VerifiedRecord, Broken> {
-        self.check_with(record, |statement| {
+        self.check_statement(record, parse(record)?)
+    }
+
+    /// As [`Trust::check`], for a record whose bytes were parsed already.
+    pub(super) fn check_statement(
+        &self,
+        record: &StoredRecord,
+        statement: Statement,
+    ) -> Result<VerifiedRecord, Broken> {
+        self.check_with(record, statement, |statement| {
             let outline = Outline::of(statement);
             let change = KeyChange::parse(statement)
                 .map_err(|error| Broken::new(record.seq, Rule::F6, error.to_string()))?;
@@ -113,6 +122,7 @@ impl Trust {
     fn check_with(
         &self,
         record: &StoredRecord,
+        statement: Statement,
         signers: impl FnOnce(&Statement) -> Result<Vec<KeyId>, Broken>,
     ) -> Result<VerifiedRecord, Broken> {
         let StoredRecord {
@@ -121,8 +131,6 @@ impl Trust {
             signatures: _,
             leaf,
         } = record;
-        let statement =
-            Statement::parse(bytes).map_err(|error| Broken::new(*seq, error.rule, error.why))?;
         if leaf_hash(bytes) != *leaf {
             return Err(Broken::new(*seq, Rule::S8, "its stored leaf is another"));
         }
@@ -143,7 +151,7 @@ impl Trust {
         &self,
         record: &StoredRecord,
     ) -> Result<VerifiedRecord, Broken> {
-        self.check_with(record, |_| Ok(Vec::new()))
+        self.check_with(record, parse(record)?, |_| Ok(Vec::new()))
     }
 
     /// Whether the log names the key for the role, as the record `at`.
@@ -274,6 +282,11 @@ impl Trust {
             Err(CheckpointError::NotInForce)
         }
     }
+}
+
+fn parse(record: &StoredRecord) -> Result<Statement, Broken> {
+    Statement::parse(&record.statement)
+        .map_err(|error| Broken::new(record.seq, error.rule, error.why))
 }
 
 /// What is wrong with the signatures of a record.

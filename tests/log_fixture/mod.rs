@@ -417,6 +417,7 @@ pub fn receipt(writer: &Writer, at: usize) -> Receipt {
         record: writer.image.record(at).clone(),
         checkpoint: writer.image.checkpoints.last().unwrap().1.clone(),
         path: proof.path,
+        disclosures: Vec::new(),
     }
 }
 

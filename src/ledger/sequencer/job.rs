@@ -103,6 +103,7 @@ impl Written {
             record: record.clone(),
             checkpoint: self.batch.checkpoint.clone(),
             path: self.batch.tree().path(seq.get()),
+            disclosures: Vec::new(),
         })
     }
 }

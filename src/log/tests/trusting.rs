@@ -288,13 +288,14 @@ fn a_receipt_proves_its_record_with_keys_alone() {
         record: records[3].clone(),
         checkpoint: head.checkpoint,
         path,
+        disclosures: Vec::new(),
     };
     let bytes = receipt.to_bytes();
     let again = Receipt::from_bytes(&bytes).unwrap();
     assert_eq!(again, receipt);
-    let (record, checkpoint) = again.verify_with_keys(&keys).unwrap();
-    assert_eq!(record.seq(), Seq::new(3));
-    assert_eq!(checkpoint, chain.checkpoint(genesis.origin()));
+    let verified = again.verify_with_keys(&keys).unwrap();
+    assert_eq!(verified.record().seq(), Seq::new(3));
+    assert_eq!(*verified.checkpoint(), chain.checkpoint(genesis.origin()));
 
     let mut other = receipt.clone();
     other.record = records[2].clone();

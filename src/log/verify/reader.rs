@@ -35,6 +35,35 @@ pub trait LogReader {
     /// [`ReadError`] if the store cannot be read.
     fn records(&mut self, from: Seq, limit: NonZeroU32) -> Result<Vec<Row>, ReadError>;
 
+    /// The stored leaves of these records, for proofs; those before the first one that has none.
+    ///
+    /// The answer is read from [`LogReader::records`] unless a reader knows a shorter way.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn leaves(&mut self, records: Range<u64>) -> Result<Vec<Digest>, ReadError> {
+        let mut leaves = Vec::new();
+        let mut next = records.start;
+        while next < records.end {
+            let limit = u32::try_from(records.end - next).unwrap_or(u32::MAX);
+            let limit = NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+            let before = next;
+            for row in self.records(Seq::new(next), limit)? {
+                match row {
+                    Row::Record(row) if row.record.seq.get() == next => {
+                        leaves.push(row.record.leaf);
+                        next += 1;
+                    }
+                    Row::Record(_) | Row::Malformed { .. } => return Ok(leaves),
+                }
+            }
+            if next == before {
+                break;
+            }
+        }
+        Ok(leaves)
+    }
+
     /// The checkpoints that are filed under these sizes, with their sizes.
     ///
     /// # Errors

@@ -117,6 +117,23 @@ impl LogReader for SqliteReader {
         Ok(found)
     }
 
+    fn leaves(&mut self, records: Range<u64>) -> Result<Vec<Digest>, ReadError> {
+        let found = self.each(
+            "SELECT seq, leaf FROM record WHERE seq >= ?1 AND seq < ?2 ORDER BY seq",
+            &records,
+            integer,
+            |row| {
+                let leaf = value(row.get_ref(1)?);
+                Ok(natural(row.get_ref(0)?).ok().zip(leaf))
+            },
+        )?;
+        Ok(records
+            .zip(found)
+            .take_while(|(seq, (at, _))| seq == at)
+            .map(|(_, (_, leaf))| leaf)
+            .collect())
+    }
+
     fn checkpoints(&mut self, sizes: Range<u64>) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
         self.each(
             "SELECT size, note FROM checkpoint WHERE size >= ?1 AND size < ?2 ORDER BY size",

@@ -1,0 +1,155 @@
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use super::ReceiptError;
+use crate::action::{Disclosed, Disclosure, DisclosureDigest};
+use crate::canonical::{Json, Object};
+use crate::log::{sd, statement::Statement};
+
+/// A hidden member of a record, opened by a disclosure in a verified receipt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenedMember {
+    object: String,
+    name: String,
+    value: Json,
+}
+
+impl OpenedMember {
+    /// The object that the member belongs to, as a JSON pointer (RFC 6901) in the record's body: `/bound/parameters`.
+    ///
+    /// The empty one is the body itself.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> &Json {
+        &self.value
+    }
+
+    /// The member's own JSON pointer in the body: `/bound/parameters/to`.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        below(&self.object, &self.name)
+    }
+}
+
+/// Neither name nor value: both may say what nobody else should know.
+impl fmt::Debug for OpenedMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenedMember({:?}, «hidden»)", self.object)
+    }
+}
+
+/// What disclosures make of a record's hidden members.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    pub(super) members: Vec<(DisclosureDigest, OpenedMember)>,
+    /// How many hidden members have no disclosure here.
+    pub(super) withheld: usize,
+}
+
+/// Opens the members of a record that these disclosures are of, in the order of the body.
+///
+/// # Errors
+/// [`ReceiptError`] for a disclosure that is there twice or that no object of the body names, and for a member that
+/// collides with another.
+pub(super) fn open(
+    statement: &Statement,
+    disclosures: &[Disclosure],
+) -> Result<Opened, ReceiptError> {
+    let mut left = HashMap::with_capacity(disclosures.len());
+    for disclosure in disclosures {
+        if left.insert(disclosure.digest(), disclosure).is_some() {
+            return Err(ReceiptError::Repeated);
+        }
+    }
+    let mut opening = Opening {
+        left,
+        opened: Opened::default(),
+    };
+    // What hides members in another version is not known here, so that none of its disclosures has a place.
+    if statement.is_of_this_version() {
+        opening.object(&statement.body, "")?;
+    }
+    if opening.left.is_empty() {
+        Ok(opening.opened)
+    } else {
+        Err(ReceiptError::Stray)
+    }
+}
+
+struct Opening<'d> {
+    /// The disclosures whose places were not met yet.
+    left: HashMap<DisclosureDigest, &'d Disclosure>,
+    opened: Opened,
+}
+
+impl Opening<'_> {
+    /// The parser of statements bounds how deep this goes.
+    fn object(&mut self, object: &Object, pointer: &str) -> Result<(), ReceiptError> {
+        for (name, value) in object {
+            if name == "_sd" {
+                self.hidden(object, value, pointer)?;
+            } else {
+                self.value(value, pointer, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: &Json, pointer: &str, name: &str) -> Result<(), ReceiptError> {
+        match value {
+            Json::Object(object) => self.object(object, &below(pointer, name)),
+            Json::Array(elements) => {
+                let pointer = below(pointer, name);
+                for (index, element) in elements.iter().enumerate() {
+                    self.value(element, &pointer, &index.to_string())?;
+                }
+                Ok(())
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
+        }
+    }
+
+    fn hidden(&mut self, object: &Object, sd: &Json, pointer: &str) -> Result<(), ReceiptError> {
+        let mut names = HashSet::new();
+        // The parser has seen that it is an array of digests, each of which stands once in the record.
+        for digest in sd::digests(sd).unwrap_or_default() {
+            let Some(disclosure) = self.left.remove(&digest) else {
+                self.opened.withheld += 1;
+                continue;
+            };
+            let Disclosed {
+                salt: _,
+                name,
+                value,
+            } = disclosure.open()?;
+            if object.contains(&name) || !names.insert(name.clone()) {
+                return Err(ReceiptError::Colliding);
+            }
+            let member = OpenedMember {
+                object: pointer.to_owned(),
+                name,
+                value,
+            };
+            self.opened.members.push((digest, member));
+        }
+        Ok(())
+    }
+}
+
+/// The JSON pointer of a member or element of what `pointer` points to.
+fn below(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
