@@ -127,9 +127,17 @@ impl Checkpoint {
         origin: &Origin,
         keys: impl IntoIterator<Item = &'k PublicKey>,
     ) -> Result<(Self, KeyId), CheckpointError> {
+        Self::verify_note(&Note::parse(note)?, origin, keys)
+    }
+
+    /// As [`Checkpoint::verify`], for a note that was parsed already.
+    pub(super) fn verify_note<'k>(
+        note: &Note,
+        origin: &Origin,
+        keys: impl IntoIterator<Item = &'k PublicKey>,
+    ) -> Result<(Self, KeyId), CheckpointError> {
         let named = |key: &PublicKey| VerifierKey::new(origin.key_name().clone(), key.clone());
         let known: Vec<_> = keys.into_iter().map(named).collect();
-        let note = Note::parse(note)?;
         let (text, signed) = note.verify(&known)?;
         let checkpoint = Self::parse(text)?;
         if checkpoint.origin != *origin {

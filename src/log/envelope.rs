@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, io::Write as _};
 
 use thiserror::Error;
 
-use crate::canonical::{Admission, AdmitError, Json, Object, admit};
+use crate::canonical::{Admission, AdmitError, Json, Object, Scan, admit};
 
 use super::{
     base64,
@@ -57,7 +57,7 @@ impl Envelope {
         self.to_value().to_canonical()
     }
 
-    pub(super) fn to_value(&self) -> Json {
+    fn to_value(&self) -> Json {
         let Self {
             payload,
             signatures,
@@ -90,7 +90,35 @@ impl Envelope {
         Self::from_value(&admit(bytes, &limits)?)
     }
 
-    pub(super) fn from_value(json: &Json) -> Result<Self, EnvelopeError> {
+    /// The envelope whose canonical form, as [`Envelope::to_json`] writes it, these bytes are.
+    ///
+    /// In it every member has its place and no text an escape, so that nothing but base64 and ids is read.
+    pub(super) fn read_canonical(bytes: &[u8]) -> Option<Self> {
+        let mut scan = Scan::of(bytes)?;
+        scan.literal(r#"{"payload":""#)?;
+        let payload = base64::decode(scan.until_quote()?)?;
+        scan.literal(r#","payloadType":""#)?;
+        scan.literal(PAYLOAD_TYPE)?;
+        scan.literal(r#"","signatures":"#)?;
+        let mut signatures = Vec::new();
+        scan.array(|scan| {
+            scan.literal(r#"{"keyid":""#)?;
+            let key = KeyId::parse(scan.until_quote()?).ok()?;
+            scan.literal(r#","sig":""#)?;
+            let signature = base64::decode(scan.until_quote()?)?.try_into().ok()?;
+            scan.literal("}")?;
+            signatures.push((key, Signature::from_bytes(signature)));
+            Some(())
+        })?;
+        scan.literal("}")?;
+        let counted = (1..=MOST_SIGNATURES).contains(&signatures.len());
+        (scan.is_at_end() && counted).then_some(Self {
+            payload,
+            signatures,
+        })
+    }
+
+    fn from_value(json: &Json) -> Result<Self, EnvelopeError> {
         let members = json.as_object().ok_or(EnvelopeError::Members)?;
         let [payload, payload_type, signatures] =
             exactly(members, ["payload", "payloadType", "signatures"])?;

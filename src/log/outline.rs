@@ -9,7 +9,7 @@ use super::{
     kind::{Belonging, Kind},
     links::Links,
     sd::{Cover, Names},
-    statement::{KnownOr, Statement},
+    statement::{KnownOr, Statement, StatementError},
     write::{PREDICATE_TYPE, STATEMENT_TYPE, StatementLimit},
 };
 use crate::{
@@ -206,6 +206,22 @@ impl<'b> Outlined<'b> {
             subject,
             body,
         })
+    }
+}
+
+/// As [`Statement::parse`], quicker where the bytes are plain.
+pub(super) fn read_statement(bytes: &[u8]) -> Result<Statement, StatementError> {
+    match Outlined::read(bytes).and_then(|outlined| outlined.to_statement()) {
+        Some(statement) => Ok(statement),
+        None => Statement::parse(bytes),
+    }
+}
+
+/// As [`Statement::parse`] for whoever wants the number alone.
+pub(super) fn read_seq(bytes: &[u8]) -> Result<Seq, StatementError> {
+    match Outlined::read(bytes) {
+        Some(outlined) => Ok(outlined.outline.seq),
+        None => Statement::parse(bytes).map(|statement| statement.seq),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     keyring::KeyRing,
     keys::{KeyId, PublicKey, Role},
     kind::Kind,
+    note::Note,
     outline::Outline,
     record::StoredRecord,
     rule::{Broken, Rule},
@@ -269,8 +270,13 @@ impl Trust {
     /// # Errors
     /// [`CheckpointError`]; a key that was not in force at that size is no known key.
     pub fn check_checkpoint(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
+        self.check_note(&Note::parse(note)?)
+    }
+
+    /// As [`Trust::check_checkpoint`], for a note that was parsed already.
+    pub(super) fn check_note(&self, note: &Note) -> Result<Checkpoint, CheckpointError> {
         let keys = self.ring.with_role(Role::Checkpoint);
-        let (checkpoint, by) = Checkpoint::verify(note, &self.origin, keys)?;
+        let (checkpoint, by) = Checkpoint::verify_note(note, &self.origin, keys)?;
         let last = checkpoint
             .size
             .checked_sub(1)

@@ -8,8 +8,8 @@ use crate::log::{
     checkpoint::{Checkpoint, CheckpointError},
     envelope::Envelope,
     note::Note,
+    outline::{read_seq, read_statement},
     record::StoredRecord,
-    statement::Statement,
     tree::{LARGEST_TREE, leaf_hash},
 };
 
@@ -81,22 +81,22 @@ impl Receipt {
             .split('\n');
 
         let line = lines.next().unwrap_or_default().as_bytes();
-        let envelope = Envelope::parse(line)?;
-        if envelope.to_json() != line {
+        let Some(envelope) = Envelope::read_canonical(line) else {
+            Envelope::parse(line)?;
             return Err(malformed("its envelope is not in the canonical form"));
-        }
+        };
         let Envelope {
             payload,
             signatures,
         } = envelope;
-        let statement = Statement::parse(&payload)?;
+        let seq = read_seq(&payload)?;
 
         let Proof {
             index,
             path,
             checkpoint,
         } = Proof::parse(proof)?;
-        if index != statement.seq.to_string() {
+        if index != seq.to_string() {
             return Err(malformed("its index is not the number of its record"));
         }
 
@@ -108,10 +108,12 @@ impl Receipt {
                 "its disclosures do not ascend by the text of their digests",
             ));
         }
-        super::members::open(&statement, &disclosures)?;
+        if !disclosures.is_empty() {
+            super::members::open(&read_statement(&payload)?, &disclosures)?;
+        }
 
         let record = StoredRecord {
-            seq: statement.seq,
+            seq,
             leaf: leaf_hash(&payload),
             statement: payload,
             signatures,

@@ -80,13 +80,39 @@ pub(super) fn open(
     };
     // What hides members in another version is not known here, so that none of its disclosures has a place.
     if statement.is_of_this_version() {
-        opening.object(&statement.body, "")?;
+        opening.object(&statement.body, None)?;
     }
     if opening.left.is_empty() {
         Ok(opening.opened)
     } else {
         Err(ReceiptError::Stray)
     }
+}
+
+/// Where an object or array stands in the body; only of what hides something a pointer is made.
+struct Place<'p> {
+    above: Option<&'p Place<'p>>,
+    step: Step<'p>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    Member(&'p str),
+    Element(usize),
+}
+
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        let above = pointer(self.above);
+        match self.step {
+            Step::Member(name) => below(&above, name),
+            Step::Element(index) => format!("{above}/{index}"),
+        }
+    }
+}
+
+fn pointer(place: Option<&Place<'_>>) -> String {
+    place.map(Place::pointer).unwrap_or_default()
 }
 
 struct Opening<'d> {
@@ -97,24 +123,26 @@ struct Opening<'d> {
 
 impl Opening<'_> {
     /// The parser of statements bounds how deep this goes.
-    fn object(&mut self, object: &Object, pointer: &str) -> Result<(), ReceiptError> {
+    fn object(&mut self, object: &Object, place: Option<&Place<'_>>) -> Result<(), ReceiptError> {
         for (name, value) in object {
             if name == "_sd" {
-                self.hidden(object, value, pointer)?;
+                self.hidden(object, value, place)?;
             } else {
-                self.value(value, pointer, name)?;
+                let step = Step::Member(name);
+                self.value(value, &Place { above: place, step })?;
             }
         }
         Ok(())
     }
 
-    fn value(&mut self, value: &Json, pointer: &str, name: &str) -> Result<(), ReceiptError> {
+    fn value(&mut self, value: &Json, place: &Place<'_>) -> Result<(), ReceiptError> {
         match value {
-            Json::Object(object) => self.object(object, &below(pointer, name)),
+            Json::Object(object) => self.object(object, Some(place)),
             Json::Array(elements) => {
-                let pointer = below(pointer, name);
                 for (index, element) in elements.iter().enumerate() {
-                    self.value(element, &pointer, &index.to_string())?;
+                    let above = Some(place);
+                    let step = Step::Element(index);
+                    self.value(element, &Place { above, step })?;
                 }
                 Ok(())
             }
@@ -122,7 +150,17 @@ impl Opening<'_> {
         }
     }
 
-    fn hidden(&mut self, object: &Object, sd: &Json, pointer: &str) -> Result<(), ReceiptError> {
+    fn hidden(
+        &mut self,
+        object: &Object,
+        sd: &Json,
+        place: Option<&Place<'_>>,
+    ) -> Result<(), ReceiptError> {
+        if self.left.is_empty() {
+            self.opened.withheld += sd.as_array().map_or(0, <[Json]>::len);
+            return Ok(());
+        }
+        let pointer = pointer(place);
         let mut names = HashSet::new();
         // The parser has seen that it is an array of digests, each of which stands once in the record.
         for digest in sd::digests(sd).unwrap_or_default() {
@@ -139,7 +177,7 @@ impl Opening<'_> {
                 return Err(ReceiptError::Colliding);
             }
             let member = OpenedMember {
-                object: pointer.to_owned(),
+                object: pointer.clone(),
                 name,
                 value,
             };

@@ -14,6 +14,7 @@ use super::{
     envelope::EnvelopeError,
     id::Seq,
     note::Note,
+    outline::read_statement,
     proof::{InclusionProof, ProofError},
     record::StoredRecord,
     rule::Broken,
@@ -68,7 +69,8 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`] says which of them fails.
     pub fn verify(&self, trust: &Trust) -> Result<VerifiedReceipt, ReceiptError> {
-        self.verify_statement(Statement::parse(&self.record.statement)?, trust)
+        let statement = read_statement(&self.record.statement)?;
+        self.verify_parsed(statement, &self.note()?, trust)
     }
 
     /// Checks the receipt with nothing but keys from outside, whatever log it is of.
@@ -80,26 +82,32 @@ impl Receipt {
     pub fn verify_with_keys(&self, keys: &TrustedKeys) -> Result<VerifiedReceipt, ReceiptError> {
         // What is claimed here is what gets verified: the record's signature covers the log's id, the
         // checkpoint's covers the origin, and the path ties one to the other.
-        let statement = Statement::parse(&self.record.statement)?;
-        let note = Note::parse(&self.checkpoint).map_err(CheckpointError::from)?;
+        let statement = read_statement(&self.record.statement)?;
+        let note = self.note()?;
         let checkpoint = Checkpoint::parse(note.unverified_text())?;
         let trust = keys.trust_for(statement.log, checkpoint.origin);
-        self.verify_statement(statement, &trust)
+        self.verify_parsed(statement, &note, &trust)
     }
 
-    fn verify_statement(
+    fn note(&self) -> Result<Note, ReceiptError> {
+        Ok(Note::parse(&self.checkpoint).map_err(CheckpointError::from)?)
+    }
+
+    /// Statement and note are those of the receipt.
+    fn verify_parsed(
         &self,
         statement: Statement,
+        note: &Note,
         trust: &Trust,
     ) -> Result<VerifiedReceipt, ReceiptError> {
         let Self {
             record,
-            checkpoint,
+            checkpoint: _,
             path,
             disclosures,
         } = self;
         let record = trust.check_statement(record, statement)?;
-        let checkpoint = trust.check_checkpoint(checkpoint)?;
+        let checkpoint = trust.check_note(note)?;
         let proof = InclusionProof {
             index: record.seq().get(),
             size: checkpoint.size,
@@ -121,7 +129,7 @@ impl Receipt {
     ) -> Result<Self, ReceiptError> {
         self.disclosures.extend(disclosures);
         self.disclosures.sort_by_key(Disclosure::digest);
-        let statement = Statement::parse(&self.record.statement)?;
+        let statement = read_statement(&self.record.statement)?;
         members::open(&statement, &self.disclosures)?;
         Ok(self)
     }
@@ -136,7 +144,7 @@ impl Receipt {
         mut self,
         mut keep: impl FnMut(&str) -> bool,
     ) -> Result<Self, ReceiptError> {
-        let statement = Statement::parse(&self.record.statement)?;
+        let statement = read_statement(&self.record.statement)?;
         let opened = members::open(&statement, &self.disclosures)?;
         let kept: Vec<_> = opened
             .members

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::key;
 use crate::log::{Envelope, EnvelopeError, PAYLOAD_TYPE, Signer, base64, pae};
 
@@ -23,6 +25,30 @@ fn what_is_signed_is_the_pre_authentication_encoding() {
     );
     assert_eq!(PAYLOAD_TYPE.len(), 28);
     assert_ne!(pae("a", b"b 1 c"), pae("a b", b"c"));
+}
+
+proptest! {
+    #[test]
+    fn the_canonical_form_alone_is_read_as_canonical(
+        seeds in prop::collection::vec(0..20_u8, 1..9),
+        payload in prop::collection::vec(any::<u8>(), 0..9),
+        at in any::<prop::sample::Index>(),
+        other in prop::sample::select(&b"\"\\{}[],:=+/AQgw019af \n\x80"[..]),
+        change in 0..4_u8,
+    ) {
+        let envelope = Envelope { payload, ..envelope(&seeds) };
+        let mut json = envelope.to_json();
+        prop_assert_eq!(Envelope::read_canonical(&json), Some(envelope));
+        let at = at.index(json.len());
+        match change {
+            0 => json[at] = other,
+            1 => json.insert(at, other),
+            2 => drop(json.remove(at)),
+            _ => json.swap(at, at.saturating_sub(1)),
+        }
+        let strict = Envelope::parse(&json).ok().filter(|read| read.to_json() == json);
+        prop_assert_eq!(Envelope::read_canonical(&json), strict);
+    }
 }
 
 #[test]
