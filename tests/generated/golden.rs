@@ -1,0 +1,1 @@
+//! For each numbered rule, logs that only this rule refuses.

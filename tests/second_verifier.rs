@@ -1,0 +1,144 @@
+//! A verifier that shares no code with this library, written in Python from `docs/record-format.md`, finds what this library finds.
+//!
+//! It needs `python3` with the package `cryptography`. Where they are not there, these tests say so and pass, so that `cargo test` asks for
+//! nothing but Rust; with `COUNTERSIGN_SECOND_VERIFIER=required`, as `.ci/run` and `.ci/agree` set it, they fail.
+#![cfg(feature = "sqlite")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod generated;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::thread;
+
+use generated::scribe::empty_store;
+use generated::{Case, Folder, Found};
+use serde_json::Value;
+
+const VERIFIER: &str = "docs/countersign_verify.py";
+
+/// Whether the other verifier can be run here.
+fn is_there() -> bool {
+    let asked = Command::new("python3")
+        .args(["-c", "import cryptography"])
+        .output();
+    let there = asked.is_ok_and(|asked| asked.status.success());
+    let required = std::env::var("COUNTERSIGN_SECOND_VERIFIER").is_ok_and(|is| is == "required");
+    assert!(there || !required, "python3 with the package `cryptography` is not there");
+    if !there {
+        println!("not run: python3 with the package `cryptography` is not there");
+    }
+    there
+}
+
+/// What the other verifier says to each case, with its reasons.
+fn asked_in_python(folder: &Path, lines: &[Value]) -> Vec<(Found, Value)> {
+    let list = folder.join("list");
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(&list, text).unwrap();
+    let said = Command::new("python3")
+        .arg(VERIFIER)
+        .arg("--batch")
+        .arg(&list)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.success(), "{errors}");
+    let said = String::from_utf8(said.stdout).unwrap();
+    let found: Vec<(Found, Value)> = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|json| (Found::of_json(&json), json))
+        .collect();
+    assert_eq!(found.len(), lines.len());
+    found
+}
+
+/// Where the two differ, in words, and how often each verdict was found.
+fn compare(cases: &[Case], folder: &Path) -> (Vec<String>, BTreeMap<String, u64>) {
+    let lines: Vec<Value> = cases.iter().map(Case::line).collect();
+    let mut differ = Vec::new();
+    let mut verdicts = BTreeMap::new();
+    for (case, (theirs, json)) in cases.iter().zip(asked_in_python(folder, &lines)) {
+        let (ours, why) = case.verify();
+        if ours != theirs {
+            differ.push(format!(
+                "{}\n  Rust: {ours} ({why})\n  Python: {theirs} ({})",
+                case.what, json["why"]
+            ));
+        }
+        let verdict = ours.rule.unwrap_or_else(|| ours.exit.to_string());
+        *verdicts.entry(verdict).or_default() += 1;
+    }
+    (differ, verdicts)
+}
+
+/// Cases of seeds, some at a time and then taken away again.
+fn agree_on(first: u64, many: u64, at_once: u64, threads: usize) -> BTreeMap<String, u64> {
+    let empty = empty_store();
+    let next = AtomicU64::new(first);
+    let found = Mutex::new((Vec::new(), BTreeMap::new()));
+    let work = || {
+        loop {
+            let from = next.fetch_add(at_once, Ordering::Relaxed);
+            let to = (from + at_once).min(first + many);
+            if from >= to {
+                return;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let place = Folder {
+                path: folder.path(),
+                empty: &empty,
+            };
+            let cases: Vec<Case> = (from..to).map(|seed| place.random(seed)).collect();
+            let (mut differ, verdicts) = compare(&cases, folder.path());
+            let mut found = found.lock().unwrap();
+            found.0.append(&mut differ);
+            for (verdict, count) in verdicts {
+                *found.1.entry(verdict).or_default() += count;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let (differ, verdicts): (Vec<String>, _) = found.into_inner().unwrap();
+    println!("seeds {first} to {}: {verdicts:?}", first + many - 1);
+    assert!(
+        differ.is_empty(),
+        "the two verifiers differ on {} of {many} logs:\n{}",
+        differ.len(),
+        differ.join("\n")
+    );
+    verdicts
+}
+
+#[test]
+fn two_verifiers_agree_on_random_logs() {
+    if is_there() {
+        agree_on(1, 60, 60, 1);
+    }
+}
+
+/// By `.ci/agree`, which says how many and from which seed on.
+#[test]
+#[ignore = "takes minutes; run by .ci/agree"]
+fn two_verifiers_agree_on_many_random_logs() {
+    let number = |name: &str, otherwise: u64| {
+        std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+    };
+    assert!(is_there());
+    let verdicts = agree_on(number("FIRST_SEED", 1), number("LOGS", 10_000), 100, 2);
+    // Chance that reaches few rules shows little.
+    assert!(verdicts.len() > 20, "{verdicts:?}");
+}
