@@ -15,8 +15,8 @@ mod generated;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use generated::scribe::empty_store;
@@ -32,7 +32,10 @@ fn is_there() -> bool {
         .output();
     let there = asked.is_ok_and(|asked| asked.status.success());
     let required = std::env::var("COUNTERSIGN_SECOND_VERIFIER").is_ok_and(|is| is == "required");
-    assert!(there || !required, "python3 with the package `cryptography` is not there");
+    assert!(
+        there || !required,
+        "python3 with the package `cryptography` is not there"
+    );
     if !there {
         println!("not run: python3 with the package `cryptography` is not there");
     }
@@ -74,6 +77,9 @@ fn compare(cases: &[Case], folder: &Path) -> (Vec<String>, BTreeMap<String, u64>
                 "{}\n  Rust: {ours} ({why})\n  Python: {theirs} ({})",
                 case.what, json["why"]
             ));
+        }
+        if std::env::var("SAY").is_ok() {
+            println!("{}: {ours} ({why})", case.what);
         }
         let verdict = ours.rule.unwrap_or_else(|| ours.exit.to_string());
         *verdicts.entry(verdict).or_default() += 1;

@@ -24,9 +24,24 @@ pub fn change_json(dice: &mut Dice, value: &mut Value) -> bool {
                 object.remove(dice.pick(&names));
             }
             1 => {
-                let name = *dice.pick(&["extra", "exception", "cause", "late", "not_before", "_sd", "x"]);
+                let name = *dice.pick(&[
+                    "extra",
+                    "exception",
+                    "cause",
+                    "late",
+                    "not_before",
+                    "_sd",
+                    "x",
+                ]);
                 let value = dice
-                    .pick(&[json!(1), json!("self_approval"), json!(true), json!({}), json!([]), json!(null)])
+                    .pick(&[
+                        json!(1),
+                        json!("self_approval"),
+                        json!(true),
+                        json!({}),
+                        json!([]),
+                        json!(null),
+                    ])
                     .clone();
                 object.insert(name.to_owned(), value);
             }
@@ -86,12 +101,50 @@ fn collect(value: &Value, place: String, places: &mut Vec<String>) {
 }
 
 const WORDS: [&str; 44] = [
-    "approve", "deny", "allow", "require_approval", "succeeded", "failed", "unknown", "pending",
-    "unused", "lease_passed", "instance_gone", "jump", "gap", "not_run", "recorded", "refused",
-    "requester", "delegators", "agent-owner", "controller", "delegator", "group:a", "group:b",
-    "1 of group:a", "2 of group:b", "1 of group:a or 1 of group:b", "(1 of group:a)",
-    "1 of group:b and 1 of group:a", "0 of group:a", "33 of group:a", "1  of group:a", "", "A", "a b",
-    "é\u{301}", "\u{7}", "policy", "votes", "human", "agent", "testing/x", "reason", "ticket", "_sd",
+    "approve",
+    "deny",
+    "allow",
+    "require_approval",
+    "succeeded",
+    "failed",
+    "unknown",
+    "pending",
+    "unused",
+    "lease_passed",
+    "instance_gone",
+    "jump",
+    "gap",
+    "not_run",
+    "recorded",
+    "refused",
+    "requester",
+    "delegators",
+    "agent-owner",
+    "controller",
+    "delegator",
+    "group:a",
+    "group:b",
+    "1 of group:a",
+    "2 of group:b",
+    "1 of group:a or 1 of group:b",
+    "(1 of group:a)",
+    "1 of group:b and 1 of group:a",
+    "0 of group:a",
+    "33 of group:a",
+    "1  of group:a",
+    "",
+    "A",
+    "a b",
+    "é\u{301}",
+    "\u{7}",
+    "policy",
+    "votes",
+    "human",
+    "agent",
+    "testing/x",
+    "reason",
+    "ticket",
+    "_sd",
 ];
 
 fn changed_text(dice: &mut Dice, text: &str) -> Value {
@@ -112,7 +165,11 @@ fn changed_text(dice: &mut Dice, text: &str) -> Value {
         _ if text.is_empty() => json!("x"),
         _ => {
             let at = dice.below(text.chars().count());
-            json!(with_char(text, at, *dice.pick(&['0', '1', 'f', 'z', 'Z', '-', ':', ' ', '+', 'ß'])))
+            json!(with_char(
+                text,
+                at,
+                *dice.pick(&['0', '1', 'f', 'z', 'Z', '-', ':', ' ', '+', 'ß'])
+            ))
         }
     }
 }
@@ -132,7 +189,13 @@ pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
         6 => change_statement(dice, &mut drafts[at]),
         7 => respell(dice, &mut drafts[at]),
         8 => {
-            let hands = [Hand::Gate, Hand::Desk, Hand::Operator, Hand::Checkpoint, Hand::Stranger];
+            let hands = [
+                Hand::Gate,
+                Hand::Desk,
+                Hand::Operator,
+                Hand::Checkpoint,
+                Hand::Stranger,
+            ];
             drafts[at].by = vec![*dice.pick(&hands)];
             "another key signs"
         }
@@ -181,7 +244,17 @@ pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
             "another action in the subject"
         }
         _ => {
-            let kinds = ["voted", "started", "finished", "clock", "withdrawn", "lost", "genesis", "odd", "erased"];
+            let kinds = [
+                "voted",
+                "started",
+                "finished",
+                "clock",
+                "withdrawn",
+                "lost",
+                "genesis",
+                "odd",
+                "erased",
+            ];
             drafts[at].kind = (*dice.pick(&kinds)).to_owned();
             drafts[at].by = vec![Hand::of(&drafts[at].kind)];
             "another kind"
@@ -215,7 +288,13 @@ fn change_statement(dice: &mut Dice, draft: &mut Draft) -> &'static str {
             predicate["v"] = json!(2);
         } else if inside && dice.percent(20) {
             predicate["crit"] = dice
-                .pick(&[json!(["x"]), json!([]), json!(["b", "a"]), json!(["a", "b"]), json!([1])])
+                .pick(&[
+                    json!(["x"]),
+                    json!([]),
+                    json!(["b", "a"]),
+                    json!(["a", "b"]),
+                    json!([1]),
+                ])
                 .clone();
         }
         let mut body = json!({});
@@ -254,8 +333,16 @@ fn respell(dice: &mut Dice, draft: &mut Draft) -> &'static str {
             8 => text.replacen("\"v\":1", "\"v\":1e0", 1),
             9 => text.replacen("countersign.dev", "countersign.dev\\ud800", 1),
             10 => text.replacen("\"body\":{", "\"body\":{\"Z\":1e400,", 1),
-            11 => text.replacen("\"body\":{", &format!("\"body\":{{\"Z\":{}{},", "[".repeat(70), "]".repeat(70)), 1),
-            12 => text.replacen("\"body\":{", &format!("\"body\":{{\"Z\":\"{}\",", "x".repeat(50_000)), 1),
+            11 => text.replacen(
+                "\"body\":{",
+                &format!("\"body\":{{\"Z\":{}{},", "[".repeat(70), "]".repeat(70)),
+                1,
+            ),
+            12 => text.replacen(
+                "\"body\":{",
+                &format!("\"body\":{{\"Z\":\"{}\",", "x".repeat(50_000)),
+                1,
+            ),
             _ => text.replacen("/v1", "\\/v1", 1),
         };
         let mut bytes = spelled.into_bytes();
@@ -284,7 +371,9 @@ fn change_disclosure(dice: &mut Dice, draft: &mut Draft) -> &'static str {
         }
         1 => format!("{old}="),
         2 => {
-            value[1] = json!(*dice.pick(&["_sd", "...", "id", "reason", "comment", "ticket", "because", "x"]));
+            value[1] = json!(*dice.pick(&[
+                "_sd", "...", "id", "reason", "comment", "ticket", "because", "x"
+            ]));
             Base64UrlUnpadded::encode_string(&canonical(&value))
         }
         3 => {
@@ -323,7 +412,9 @@ pub fn cover_of<'v>(value: &'v mut Value, digest: &str) -> Option<&'v mut Value>
         return Some(value);
     }
     match value {
-        Value::Object(object) => object.iter_mut().find_map(|(_, inner)| cover_of_any(inner, digest)),
+        Value::Object(object) => object
+            .iter_mut()
+            .find_map(|(_, inner)| cover_of_any(inner, digest)),
         _ => None,
     }
 }
@@ -331,7 +422,9 @@ pub fn cover_of<'v>(value: &'v mut Value, digest: &str) -> Option<&'v mut Value>
 fn cover_of_any<'v>(value: &'v mut Value, digest: &str) -> Option<&'v mut Value> {
     match value {
         Value::Object(_) => cover_of(value, digest),
-        Value::Array(items) => items.iter_mut().find_map(|inner| cover_of_any(inner, digest)),
+        Value::Array(items) => items
+            .iter_mut()
+            .find_map(|inner| cover_of_any(inner, digest)),
         _ => None,
     }
 }
@@ -366,7 +459,9 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
             "a kind column"
         }
         9 => {
-            row.request = dice.pick(&[None, Some(vec![1; 16]), Some(vec![2; 15])]).clone();
+            row.request = dice
+                .pick(&[None, Some(vec![1; 16]), Some(vec![2; 15])])
+                .clone();
             "a request column"
         }
         10 => {
@@ -397,7 +492,8 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
         }
         15 => {
             let length = row.signatures.len();
-            row.signatures.truncate(*dice.pick(&[0, length / 2, length - 1]));
+            row.signatures
+                .truncate(*dice.pick(&[0, length / 2, length - 1]));
             "a signature is cut"
         }
         16 if !image.checkpoints.is_empty() => {
@@ -406,7 +502,9 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
             "a byte of a checkpoint"
         }
         17 if !image.checkpoints.is_empty() => {
-            image.checkpoints.remove(dice.below(image.checkpoints.len()));
+            image
+                .checkpoints
+                .remove(dice.below(image.checkpoints.len()));
             "a checkpoint is gone"
         }
         18 if !image.checkpoints.is_empty() => {
@@ -415,7 +513,9 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
             "a checkpoint is filed elsewhere"
         }
         19 if !image.disclosures.is_empty() => {
-            image.disclosures.remove(dice.below(image.disclosures.len()));
+            image
+                .disclosures
+                .remove(dice.below(image.disclosures.len()));
             "a disclosure is gone"
         }
         20 if !image.disclosures.is_empty() => {
@@ -427,7 +527,11 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
         21 if !image.disclosures.is_empty() => {
             let at = dice.below(image.disclosures.len());
             let text = &mut image.disclosures[at].1;
-            *text = with_char(text, dice.below(text.len()), *dice.pick(&['A', 'z', '=', '9']));
+            *text = with_char(
+                text,
+                dice.below(text.len()),
+                *dice.pick(&['A', 'z', '=', '9']),
+            );
             "a byte of a disclosure"
         }
         22 => {
@@ -438,7 +542,9 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
         _ => {
             let level = *dice.pick(&[1, 1, 2, 7]);
             let number = dice.below(3) as i64;
-            image.subtrees.retain(|(l, n, _)| (*l, *n) != (level, number));
+            image
+                .subtrees
+                .retain(|(l, n, _)| (*l, *n) != (level, number));
             if dice.percent(60) {
                 image.subtrees.push((level, number, vec![7; 32]));
             }

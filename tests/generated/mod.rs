@@ -124,7 +124,14 @@ pub struct Folder<'d> {
 }
 
 impl Folder<'_> {
-    pub fn lay(&self, name: &str, what: String, image: &Image, keys: &str, anchors: &[Vec<u8>]) -> Case {
+    pub fn lay(
+        &self,
+        name: &str,
+        what: String,
+        image: &Image,
+        keys: &str,
+        anchors: &[Vec<u8>],
+    ) -> Case {
         let store = self.path.join(format!("{name}.sqlite"));
         image.write(self.empty, &store);
         let keys_path = self.path.join(format!("{name}.keys"));
@@ -189,7 +196,12 @@ impl Folder<'_> {
 }
 
 /// Checkpoints from outside: of some of the log's sizes, by the log or by somebody else.
-fn anchors(dice: &mut Dice, keys: &Seal, image: &Image, done: &mut Vec<&'static str>) -> Vec<Vec<u8>> {
+fn anchors(
+    dice: &mut Dice,
+    keys: &Seal,
+    image: &Image,
+    done: &mut Vec<&'static str>,
+) -> Vec<Vec<u8>> {
     let mut anchors = Vec::new();
     for (_, note) in &image.checkpoints {
         if dice.percent(20) {

@@ -239,10 +239,7 @@ pub fn seal(seal: &Seal, drafts: &[Draft]) -> Image {
             seq: seq as i64,
             prev: from_hex(&predicate["prev"]).unwrap_or_else(|| prev.as_bytes().to_vec()),
             leaf: leaf.as_bytes().to_vec(),
-            kind: predicate["kind"]
-                .as_str()
-                .unwrap_or(&draft.kind)
-                .to_owned(),
+            kind: predicate["kind"].as_str().unwrap_or(&draft.kind).to_owned(),
             request: predicate["request"]
                 .as_str()
                 .and_then(|text| Uuid::parse_str(text).ok())
@@ -355,7 +352,9 @@ impl Image {
     pub fn write(&self, empty: &[u8], path: &Path) {
         fs::write(path, empty).unwrap();
         let mut connection = rusqlite::Connection::open(path).unwrap();
-        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        connection
+            .pragma_update(None, "synchronous", "OFF")
+            .unwrap();
         let changes = connection.transaction().unwrap();
         let insert = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
             changes

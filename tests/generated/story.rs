@@ -108,7 +108,9 @@ impl Story {
         let draft = Draft {
             kind: kind.to_owned(),
             request: request.map(|(id, _)| id.to_owned()),
-            action: request.map(|(_, action)| action.to_owned()).unwrap_or_default(),
+            action: request
+                .map(|(_, action)| action.to_owned())
+                .unwrap_or_default(),
             body,
             disclosures,
             ts: self.now,
@@ -195,7 +197,10 @@ impl Story {
                     })
                     .cloned()
                     .unwrap();
-                let again = Draft { ts: self.now, ..first };
+                let again = Draft {
+                    ts: self.now,
+                    ..first
+                };
                 self.drafts.push(again);
             }
             _ => self.reserved(at),
@@ -265,7 +270,13 @@ impl Story {
             _ => {
                 let clock = *self.dice.pick(&self.clocks);
                 let (mut body, mut texts) = (json!({"clock": clock}), Vec::new());
-                hide(&mut self.dice, &mut body, "reason", &json!("seen to"), &mut texts);
+                hide(
+                    &mut self.dice,
+                    &mut body,
+                    "reason",
+                    &json!("seen to"),
+                    &mut texts,
+                );
                 self.push("clock_acknowledged", None, body, texts);
             }
         }
@@ -273,9 +284,13 @@ impl Story {
 
     /// A record whose body this edition does not judge.
     fn reserved(&mut self, at: usize) {
-        let kind = *self
-            .dice
-            .pick(&["granted", "viewed", "key_added", "erased", "sent_to_the_moon"]);
+        let kind = *self.dice.pick(&[
+            "granted",
+            "viewed",
+            "key_added",
+            "erased",
+            "sent_to_the_moon",
+        ]);
         let (id, action) = self.of(at);
         let body = json!({"anything": [1, "x", {"y": null}]});
         let request = matches!(kind, "granted" | "viewed" | "sent_to_the_moon");
@@ -406,16 +421,22 @@ impl Story {
 
     fn bound(&mut self, id: &str, texts: &mut Vec<String>) -> Value {
         let dice = &mut self.dice;
-        let mut person = json!({"kind": "human", "person": dice.pick(&self.people)});
-        let who = json!({"issuer": "corp", "subject": "olga ✓"});
-        hide(dice, &mut person, "id", &who, texts);
-        let mut actor = vec![json!({"issuer": "corp", "kind": "agent", "subject": "bot"}), person];
-        actor.truncate(1 + dice.below(2));
+        let mut actor = vec![json!({"issuer": "corp", "kind": "agent", "subject": "bot"})];
+        if dice.percent(50) {
+            let mut person = json!({"kind": "human", "person": dice.pick(&self.people)});
+            let who = json!({"issuer": "corp", "subject": "olga ✓"});
+            hide(dice, &mut person, "id", &who, texts);
+            actor.push(person);
+        }
         let mut parameters = json!({});
         for name in ["amount", "table", "x-1"] {
             if dice.percent(60) {
                 let value = dice
-                    .pick(&[json!(1.5e-7), json!("😀\u{7f}"), json!({"b": [1, null], "a": true})])
+                    .pick(&[
+                        json!(1.5e-7),
+                        json!("😀\u{7f}"),
+                        json!({"b": [1, null], "a": true}),
+                    ])
                     .clone();
                 hide(dice, &mut parameters, name, &value, texts);
             }
@@ -473,13 +494,22 @@ impl Story {
         if self.dice.percent(60) {
             dataset["name"] = json!("crm.customers");
         } else {
-            hide(&mut self.dice, &mut dataset, "name", &json!("/out/ü.csv"), texts);
+            hide(
+                &mut self.dice,
+                &mut dataset,
+                "name",
+                &json!("/out/ü.csv"),
+                texts,
+            );
         }
         dataset
     }
 
     fn of(&self, at: usize) -> (String, String) {
-        (self.requests[at].id.clone(), self.requests[at].action.clone())
+        (
+            self.requests[at].id.clone(),
+            self.requests[at].action.clone(),
+        )
     }
 
     fn record(&mut self, at: usize, kind: &str, body: Value, texts: Vec<String>) {
@@ -503,7 +533,13 @@ impl Story {
         let mut texts = Vec::new();
         let id = json!({"issuer": "corp", "subject": "rita"});
         hide(&mut self.dice, &mut body, "id", &id, &mut texts);
-        hide(&mut self.dice, &mut body, "reason", &json!("no"), &mut texts);
+        hide(
+            &mut self.dice,
+            &mut body,
+            "reason",
+            &json!("no"),
+            &mut texts,
+        );
         self.record(at, kind, body, texts);
         let request = &mut self.requests[at];
         if kind == "revoked" && request.phase == Phase::Running {
@@ -529,7 +565,11 @@ impl Story {
     fn excludes(&self, at: usize, word: &str) -> bool {
         let requirement = self.requests[at].requirement.as_ref();
         requirement.is_some_and(|one| {
-            one["exclude"].as_array().unwrap().iter().any(|tie| tie == word)
+            one["exclude"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|tie| tie == word)
         })
     }
 
@@ -554,13 +594,20 @@ impl Story {
         let excluded = self.is_excluded(at, &person);
         let recorded = requirement["self_approval"] == "recorded";
         let unknown = self.requests[at].unknown && self.excludes(at, "agent-owner");
-        let voted = self.requests[at].votes.iter().any(|vote| vote.person == person);
+        let voted = self.requests[at]
+            .votes
+            .iter()
+            .any(|vote| vote.person == person);
         let approves = decision == "approve";
         if !careless && approves && (unknown || voted || (excluded && !recorded)) {
             return;
         }
         let quorum = Quorum::parse(requirement["quorum"].as_str().unwrap()).unwrap();
-        let mut selectors: Vec<String> = quorum.selectors().iter().map(|one| one.to_string()).collect();
+        let mut selectors: Vec<String> = quorum
+            .selectors()
+            .iter()
+            .map(|one| one.to_string())
+            .collect();
         let first = self.dice.below(selectors.len());
         selectors.rotate_left(first);
         selectors.truncate(1 + self.dice.below(2));
@@ -589,13 +636,31 @@ impl Story {
         }
         let mut texts = Vec::new();
         let salt = "AgICAgICAgICAgICAgICAg";
-        hide(&mut self.dice, &mut body, "id", &json!({"issuer": "corp", "subject": person}), &mut texts);
-        hide(&mut self.dice, &mut body, "shown_salt", &json!(salt), &mut texts);
+        hide(
+            &mut self.dice,
+            &mut body,
+            "id",
+            &json!({"issuer": "corp", "subject": person}),
+            &mut texts,
+        );
+        hide(
+            &mut self.dice,
+            &mut body,
+            "shown_salt",
+            &json!(salt),
+            &mut texts,
+        );
         let needed = requirement["must_supply"].as_array().unwrap().clone();
         for (name, word) in [("comment", "reason"), ("ticket", "ticket")] {
             let needed = needed.iter().any(|one| one == word);
             if (needed && !(careless && self.dice.percent(50))) || self.dice.percent(20) {
-                hide(&mut self.dice, &mut body, name, &json!("T-1 \u{2028}"), &mut texts);
+                hide(
+                    &mut self.dice,
+                    &mut body,
+                    name,
+                    &json!("T-1 \u{2028}"),
+                    &mut texts,
+                );
             }
         }
         let seq = self.seq();
@@ -604,7 +669,11 @@ impl Story {
             self.requests[at].phase = Phase::Over;
             return;
         }
-        self.requests[at].votes.push(Vote { seq, person, selectors });
+        self.requests[at].votes.push(Vote {
+            seq,
+            person,
+            selectors,
+        });
         if self.is_met(at) {
             let valid_for = requirement["clocks"]["valid_for"].as_i64().unwrap();
             let request = &mut self.requests[at];
@@ -624,7 +693,12 @@ impl Story {
             .as_ref()
             .is_some_and(|one| one["self_approval"] == "recorded");
         let excluded = |vote: &&Vote| !recorded && self.is_excluded(at, &vote.person);
-        request.votes.iter().filter(|vote| !excluded(vote)).cloned().collect()
+        request
+            .votes
+            .iter()
+            .filter(|vote| !excluded(vote))
+            .cloned()
+            .collect()
     }
 
     fn is_met(&self, at: usize) -> bool {
@@ -637,7 +711,11 @@ impl Story {
             .into_iter()
             .map(|vote| CountedVote {
                 person: vote.person,
-                satisfies: vote.selectors.iter().map(|one| Selector::parse(one).unwrap()).collect(),
+                satisfies: vote
+                    .selectors
+                    .iter()
+                    .map(|one| Selector::parse(one).unwrap())
+                    .collect(),
             })
             .collect();
         quorum.tally(&votes).satisfied == Satisfied::Yes
@@ -707,7 +785,13 @@ impl Story {
         }
         let mut texts = Vec::new();
         if self.dice.percent(40) {
-            hide(&mut self.dice, &mut body, "reason", &json!("new rules"), &mut texts);
+            hide(
+                &mut self.dice,
+                &mut body,
+                "reason",
+                &json!("new rules"),
+                &mut texts,
+            );
         }
         self.record(at, "reassessed", body, texts);
         let request = &mut self.requests[at];
@@ -832,8 +916,16 @@ impl Story {
 
     fn lose(&mut self, at: usize) {
         let passed = self.now >= self.requests[at].lease;
-        let why = if passed { "lease_passed" } else { "instance_gone" };
-        let why = if self.dice.percent(self.careless) { "lease_passed" } else { why };
+        let why = if passed {
+            "lease_passed"
+        } else {
+            "instance_gone"
+        };
+        let why = if self.dice.percent(self.careless) {
+            "lease_passed"
+        } else {
+            why
+        };
         let body = json!({
             "execution": self.execution(at),
             "instance": self.requests[at].instance,
