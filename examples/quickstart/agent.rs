@@ -20,6 +20,15 @@ pub struct Left {
     pub exported: Option<Node>,
     /// The signed checkpoint in the last receipt: kept here, outside of the log's file, it anchors what stands before it.
     pub checkpoint: Option<Vec<u8>>,
+    /// How many calls were let through and then failed.
+    pub failed: usize,
+}
+
+/// What became of a call.
+enum Called {
+    Done(Executed<String>),
+    Refused,
+    Failed,
 }
 
 /// Makes one call after the other; what is refused does not happen, and the next call comes.
@@ -37,7 +46,12 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
     let first = most_personal(tables).unwrap_or(&schema);
     let mut left = Left::default();
     if tables.is_empty() {
-        say!("\n   (there is no table to look at but SQLite's own, so that is taken)");
+        let none = if skipped.is_empty() {
+            "there is no table but SQLite's own"
+        } else {
+            "no table of it is looked at"
+        };
+        say!("\n   ({none}, so SQLite's list of tables is taken)");
     }
 
     let read = Read {
@@ -82,10 +96,11 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
             Ok(said)
         },
     );
-    if let Some(done) = done.await? {
+    let done = done.await?;
+    if let Called::Done(_) = &done {
         left.exported = Some(written);
-        left.note(Some(done));
     }
+    left.note(done);
 
     match to_update(tables, first) {
         None => say!(
@@ -133,9 +148,15 @@ pub async fn act(gate: &Gate, place: &Place, found: &Found) -> Result<Left, Fail
 }
 
 impl Left {
-    fn note(&mut self, done: Option<Executed<String>>) {
-        if let Some(Ok(receipt)) = done.as_ref().map(Executed::receipt) {
-            self.checkpoint = Some(receipt.checkpoint.clone());
+    fn note(&mut self, called: Called) {
+        match called {
+            Called::Done(done) => {
+                if let Ok(receipt) = done.receipt() {
+                    self.checkpoint = Some(receipt.checkpoint.clone());
+                }
+            }
+            Called::Refused => {}
+            Called::Failed => self.failed += 1,
         }
     }
 }
@@ -147,7 +168,7 @@ async fn call<O, F>(
     operation: &O,
     because: &str,
     effect: F,
-) -> Result<Option<Executed<String>>, Failed>
+) -> Result<Called, Failed>
 where
     O: Operation,
     F: FnOnce(&AuthorizedFor<O>) -> Result<String, Failed>,
@@ -181,18 +202,18 @@ where
                 Err(error) => error.to_string(),
             };
             say!("   {}; {receipt}", visible(done.value()));
-            Ok(Some(done))
+            Ok(Called::Done(done))
         }
         Err(RunError::Refused(refusal)) => {
             tell(&refusal);
-            Ok(None)
+            Ok(Called::Refused)
         }
         Err(RunError::Effect { error, .. }) => {
             say!(
                 "   it failed, and the record says so: {}",
                 visible(&error.to_string())
             );
-            Ok(None)
+            Ok(Called::Failed)
         }
         Err(other) => Err(other.to_string().into()),
     }
@@ -210,16 +231,8 @@ pub fn named(name: &str) -> String {
 fn tell(refusal: &Refusal) {
     match refusal {
         Refusal::Denied(denial) => {
-            let mut rules: Vec<&str> = denial.rules.iter().map(|rule| rule.as_str()).collect();
-            if rules.is_empty() {
-                rules.push("default");
-            }
             let reason = denial.reason.as_deref().unwrap_or("no rule allows it");
-            say!(
-                "   {refusal} (rule {}): {}",
-                rules.join(", "),
-                visible(reason)
-            );
+            say!("   {refusal}: {}", visible(reason));
         }
         refused => match refused.comment() {
             Some(comment) => say!("   {refused}: \"{}\"", visible(comment.into_inner())),

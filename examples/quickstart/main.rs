@@ -206,6 +206,9 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     }
     evidence::tampered(&place.log, &trusted)?;
     match undecided.len() {
+        0 if left.failed > 0 => {
+            Err("a call that was let through has failed; its record says so".into())
+        }
         0 => Ok(()),
         1 => Err("the script could not decide 1 request, which was withdrawn".into()),
         more => {
@@ -222,7 +225,7 @@ fn look_at(path: &Path) -> Result<(), String> {
     }
     tables::list(path)
         .map(drop)
-        .map_err(|error| format!("it is no SQLite database that can be read: {error}"))
+        .map_err(|error| format!("it cannot be read as an SQLite database: {error}"))
 }
 
 /// Says what is about to happen.

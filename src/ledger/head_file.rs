@@ -4,7 +4,7 @@
 //! what follows it, so a torn write leaves the other slot standing. The file may lag behind the store, by a second at
 //! most, and never leads it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -63,15 +63,46 @@ impl HeadFile {
         }
     }
 
-    /// Makes the head file of a log that is about to begin, durably, before its genesis is committed.
-    pub(crate) fn create(path: &Path, log: LogId, mode: u32) -> Result<Self, HeadFileError> {
+    /// Makes the head file of a log that is about to begin, durably, before its genesis is committed; if another process was
+    /// faster, opens the one that it made.
+    ///
+    /// It gets its name once it is whole, so that nobody finds half of it.
+    pub(crate) fn begin(path: &Path, log: LogId, mode: u32) -> Result<Self, HeadFileError> {
+        let unnamed = unnamed(path, log);
+        let written = Self::write_whole(&unnamed, log, mode);
+        let named = written.and_then(|made| {
+            fs::hard_link(&unnamed, path)?;
+            Ok(made)
+        });
+        // Whether or not it has got its name, this one goes.
+        let _ = fs::remove_file(&unnamed);
+        let file = match named {
+            Ok(file) => file,
+            Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Self::open(path)?.ok_or_else(|| io(path, source));
+            }
+            Err(source) => return Err(io(path, source)),
+        };
+        let directory = match path.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            _ => Path::new("."),
+        };
+        File::open(directory)
+            .and_then(|handle| handle.sync_all())
+            .map_err(|source| io(directory, source))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+        })
+    }
+
+    fn write_whole(path: &Path, log: LogId, mode: u32) -> std::io::Result<File> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
             .mode(mode)
-            .open(path)
-            .map_err(|source| io(path, source))?;
+            .open(path)?;
         let mut made = Self {
             path: path.to_path_buf(),
             file,
@@ -81,21 +112,10 @@ impl HeadFile {
             size: 0,
             checkpoint: Vec::new(),
         };
-        made.write_slot(0, &mark)
-            .and_then(|()| made.file.set_len(2 * SLOT as u64))
-            .and_then(|()| made.file.sync_all())
-            .map_err(|source| io(path, source))?;
-        if let Some(directory) = path.parent() {
-            let directory = if directory.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                directory
-            };
-            File::open(directory)
-                .and_then(|handle| handle.sync_all())
-                .map_err(|source| io(directory, source))?;
-        }
-        Ok(made)
+        made.write_slot(0, &mark)?;
+        made.file.set_len(2 * SLOT as u64)?;
+        made.file.sync_all()?;
+        Ok(made.file)
     }
 
     /// What the file says.
@@ -154,6 +174,13 @@ impl HeadFile {
         self.file.seek(SeekFrom::Start(slot * SLOT as u64))?;
         self.file.write_all(&bytes)
     }
+}
+
+/// Where a head file is written before it has its name; no two processes take the same id.
+fn unnamed(path: &Path, log: LogId) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{log}"));
+    PathBuf::from(name)
 }
 
 fn io(path: &Path, source: std::io::Error) -> HeadFileError {
@@ -223,7 +250,7 @@ mod tests {
     fn a_torn_slot_leaves_the_other_standing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.head");
-        let mut file = HeadFile::create(&path, mark(0).log, 0o600).unwrap();
+        let mut file = HeadFile::begin(&path, mark(0).log, 0o600).unwrap();
         file.advance(&mark(10)).unwrap();
         file.advance(&mark(20)).unwrap();
         assert_eq!(file.read().unwrap(), mark(20));
@@ -239,7 +266,7 @@ mod tests {
     fn it_never_moves_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.head");
-        let mut file = HeadFile::create(&path, mark(0).log, 0o600).unwrap();
+        let mut file = HeadFile::begin(&path, mark(0).log, 0o600).unwrap();
         file.advance(&mark(20)).unwrap();
         file.advance(&mark(10)).unwrap();
         assert_eq!(file.read().unwrap().size, 20);
@@ -258,7 +285,13 @@ mod tests {
     fn an_existing_file_is_never_made_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.head");
-        HeadFile::create(&path, mark(0).log, 0o600).unwrap();
-        assert!(HeadFile::create(&path, mark(0).log, 0o600).is_err());
+        HeadFile::begin(&path, mark(0).log, 0o600).unwrap();
+        let other = LogId::from_random([9; 16]);
+        let mut taken = HeadFile::begin(&path, other, 0o600).unwrap();
+        assert_eq!(
+            taken.read().unwrap(),
+            mark(0),
+            "who is second takes the first one's"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,38 +59,19 @@ impl Keys {
         roles: impl IntoIterator<Item = Role>,
     ) -> Result<Self, KeysError> {
         let directory = directory.as_ref();
-        if !directory.exists() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)
-                .map_err(|source| KeysError::io(directory, source))?;
+        let roles: BTreeSet<Role> = roles.into_iter().collect();
+        if directory.exists() {
+            check_directory(directory)?;
+            for role in &roles {
+                let path = file_of(directory, *role);
+                if path.exists() {
+                    return Err(KeysError::Exists { path });
+                }
+            }
+            write_secrets(directory, &roles)?;
+        } else {
+            create_whole(directory, &roles)?;
         }
-        check_directory(directory)?;
-        for role in roles.into_iter().collect::<BTreeSet<_>>() {
-            let path = file_of(directory, role);
-            let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
-            let seed = secret.to_seed();
-            let line = Zeroizing::new(format!(
-                "{HEADER}{}\n",
-                &*Zeroizing::new(Base64::encode_string(&*seed))
-            ));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)
-                .map_err(|source| match source.kind() {
-                    std::io::ErrorKind::AlreadyExists => KeysError::Exists { path: path.clone() },
-                    _ => KeysError::io(&path, source),
-                })?;
-            file.write_all(line.as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(|source| KeysError::io(&path, source))?;
-        }
-        File::open(directory)
-            .and_then(|handle| handle.sync_all())
-            .map_err(|source| KeysError::io(directory, source))?;
         Self::open(directory)
     }
 
@@ -115,7 +96,7 @@ impl Keys {
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, KeysError> {
         let directory = directory.as_ref();
         check_directory(directory).map_err(|error| match error {
-            KeysError::Io { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            KeysError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
                 KeysError::Missing { path }
             }
             other => other,
@@ -127,8 +108,7 @@ impl Keys {
                 Ok(secret) => {
                     signers.insert(role, Arc::new(secret));
                 }
-                Err(KeysError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(KeysError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 Err(other) => return Err(other),
             }
         }
@@ -277,6 +257,66 @@ impl Keys {
         }
         trusted
     }
+}
+
+/// Makes a directory with keys that has its name once all are in it: nobody opens half of it, whenever this ends.
+fn create_whole(directory: &Path, roles: &BTreeSet<Role>) -> Result<(), KeysError> {
+    let parent = match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut mark = [0_u8; 8];
+    getrandom::fill(&mut mark).map_err(|_| KeysError::NoEntropy)?;
+    let mut name = directory.as_os_str().to_owned();
+    name.push(format!(".{:016x}", u64::from_be_bytes(mark)));
+    let unnamed = PathBuf::from(name);
+    let make = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+    make(&unnamed).map_err(|source| KeysError::io(directory, source))?;
+    let made = write_secrets(&unnamed, roles).and_then(|()| {
+        fs::rename(&unnamed, directory).map_err(|source| match source.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => KeysError::Exists {
+                path: directory.to_path_buf(),
+            },
+            _ => KeysError::io(directory, source),
+        })
+    });
+    if made.is_err() {
+        // It holds keys that nobody has used yet.
+        let _ = fs::remove_dir_all(&unnamed);
+    }
+    made?;
+    sync_directory(parent)
+}
+
+fn write_secrets(directory: &Path, roles: &BTreeSet<Role>) -> Result<(), KeysError> {
+    for role in roles {
+        let path = file_of(directory, *role);
+        let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
+        let seed = secret.to_seed();
+        let line = Zeroizing::new(format!(
+            "{HEADER}{}\n",
+            &*Zeroizing::new(Base64::encode_string(&*seed))
+        ));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| match source.kind() {
+                ErrorKind::AlreadyExists => KeysError::Exists { path: path.clone() },
+                _ => KeysError::io(&path, source),
+            })?;
+        file.write_all(line.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|source| KeysError::io(&path, source))?;
+    }
+    sync_directory(directory)
+}
+
+fn sync_directory(directory: &Path) -> Result<(), KeysError> {
+    File::open(directory)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|source| KeysError::io(directory, source))
 }
 
 fn file_of(directory: &Path, role: Role) -> PathBuf {

@@ -244,10 +244,10 @@ async fn begin(
         Some(mark) => mark.log,
         None => {
             let log = LogId::generate().map_err(|_| no_entropy())?;
-            if let Some(path) = head_file {
-                drop(HeadFile::create(path, log, 0o600)?);
+            match head_file {
+                Some(path) => HeadFile::begin(path, log, 0o600)?.read()?.log,
+                None => log,
             }
-            log
         }
     };
     let default = match enforcement {
