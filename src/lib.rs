@@ -121,6 +121,7 @@ pub mod journal;
 
 pub mod lineage;
 
+pub mod export;
 pub mod store;
 
 pub mod audit;

@@ -29,8 +29,8 @@ const LAYERS: &[&[&str]] = &[
     &["journal"],
     // What an action read and wrote, as a graph.
     &["lineage"],
-    // Where records are kept: the trait, memory, SQLite, and the suite that every store passes.
-    &["store"],
+    // Where records are kept: the trait, memory, SQLite, and the suite that every store passes. Beside it a log in files that others read.
+    &["store", "export"],
     // The meaning of a whole log: replay, recounted quorums, compared projections.
     &["audit"],
     // Who a person is and what they belong to. Beside it what a person is shown and how it reaches them.

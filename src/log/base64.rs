@@ -3,12 +3,12 @@
 use base64ct::{Base64, Encoding as _};
 
 /// The canonical text.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
 /// The bytes, if the text is the canonical one for them.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let bytes = Base64::decode_vec(text).ok()?;
     // The decoder's own strictness is not relied upon: one value has one text. Four characters are three bytes, so that
     // only length and end could be otherwise.

@@ -8,7 +8,7 @@
 //! Nothing here reads or writes files, and everything that came from elsewhere is read strictly: one
 //! value has one spelling.
 
-mod base64;
+pub(crate) mod base64;
 mod chain;
 mod checkpoint;
 mod entry;

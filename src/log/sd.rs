@@ -140,3 +140,28 @@ pub(super) fn fill(covers: &[Cover<'_>], opened: &mut [Opened]) -> Hidden {
     hidden.stray = opened.iter().filter(|one| !one.used).count();
     hidden
 }
+
+/// How many of the hidden members that [`fill`] found without a disclosure are withheld; `None` unless each of
+/// the digests is that of another such member.
+pub(super) fn withhold(
+    covers: &[Cover<'_>],
+    opened: &[Opened],
+    mut withheld: Vec<DisclosureDigest>,
+) -> Option<usize> {
+    let count = withheld.len();
+    if count == 0 {
+        return Some(0);
+    }
+    withheld.sort_unstable_by(|a, b| a.as_digest().cmp(b.as_digest()));
+    withheld.dedup();
+    let given = |digest: &DisclosureDigest| opened.iter().any(|one| one.digest == *digest);
+    // Within one body no digest stands twice, so each that is found is another one.
+    let named = covers
+        .iter()
+        .flat_map(|cover| &cover.digests)
+        .filter(|digest| {
+            let found = withheld.binary_search_by(|one| one.as_digest().cmp(digest.as_digest()));
+            found.is_ok() && !given(digest)
+        });
+    (named.count() == count).then_some(count)
+}

@@ -8,7 +8,7 @@ use super::{
     terms::Depth,
 };
 use crate::{
-    action::Disclosure,
+    action::{Disclosure, DisclosureDigest},
     canonical::Digest,
     clock::Timestamp,
     log::{
@@ -58,7 +58,7 @@ pub(super) struct Examined {
     pub(super) records: Vec<ExaminedRecord>,
     pub(super) strays: Vec<Seq>,
     pub(super) checkpoints: Vec<ExaminedCheckpoint>,
-    pub(super) subtrees: Vec<Subtree>,
+    pub(super) subtrees: Option<Vec<Subtree>>,
     /// How many changes of keys were known.
     pub(super) changes: usize,
     /// The beginnings of the digests of all hidden members.
@@ -86,8 +86,10 @@ pub(super) struct ExaminedRecord {
     pub(super) faults: Vec<Broken>,
     /// The record, if a key of it was not known: a record that the walk had not reached may have named it.
     pub(super) undecided: Option<Box<Signed>>,
-    /// How many hidden members have no disclosure.
+    /// How many hidden members have no disclosure, those aside that are withheld.
     pub(super) missing: usize,
+    /// How many disclosures of it are withheld.
+    pub(super) withheld: usize,
 }
 
 /// What a record says with which nothing is wrong.
@@ -219,7 +221,11 @@ pub(super) struct Signed {
 
 impl Desk<'_> {
     fn examine_row(&mut self, fed: Fed) -> (ExaminedRecord, Option<Signed>) {
-        let Fed { row, disclosures } = fed;
+        let Fed {
+            row,
+            disclosures,
+            withheld,
+        } = fed;
         let mut examined = ExaminedRecord {
             seq: row.seq(),
             leaf: None,
@@ -228,6 +234,7 @@ impl Desk<'_> {
             faults: Vec::new(),
             undecided: None,
             missing: 0,
+            withheld: 0,
         };
         let signed = match row {
             Row::Malformed { seq, what } => {
@@ -239,7 +246,9 @@ impl Desk<'_> {
                     examined.look_at_hashes(&row);
                     None
                 }
-                Depth::Signatures => self.look_at_bytes(&mut examined, *row, disclosures),
+                Depth::Signatures => {
+                    self.look_at_bytes(&mut examined, *row, (disclosures, withheld))
+                }
             },
         };
         (examined, signed)
@@ -249,7 +258,7 @@ impl Desk<'_> {
         &mut self,
         examined: &mut ExaminedRecord,
         row: RowRecord,
-        disclosures: Vec<String>,
+        (disclosures, withheld): (Vec<String>, Vec<DisclosureDigest>),
     ) -> Option<Signed> {
         let RowRecord { record, columns } = row;
         examined.look_at_leaf(&record.statement, &record.leaf);
@@ -273,7 +282,7 @@ impl Desk<'_> {
                 KnownOr::Known(_) | KnownOr::Unknown(_) => None,
             };
             examined.look_at_outline(&outline, &columns);
-            let disclosures = self.look_at_hidden(examined, &covers, disclosures);
+            let disclosures = self.look_at_hidden(examined, &covers, disclosures, withheld);
             let change = statement.as_ref().and_then(|it| examined.look_at_keys(it));
             return Some(Signed {
                 record,
@@ -295,7 +304,7 @@ impl Desk<'_> {
         let outline = Outline::of(&statement);
         examined.look_at_outline(&outline, &columns);
         let disclosures = match sd::covers(&statement.body) {
-            Ok(covers) => self.look_at_hidden(examined, &covers, disclosures),
+            Ok(covers) => self.look_at_hidden(examined, &covers, disclosures, withheld),
             // Of this version it is a fault that the parser has found; of another it is not judged.
             Err(_) => self.read_disclosures(examined, disclosures).0,
         };
@@ -355,10 +364,19 @@ impl Desk<'_> {
         examined: &mut ExaminedRecord,
         covers: &[Cover<'_>],
         texts: Vec<String>,
+        withheld: Vec<DisclosureDigest>,
     ) -> Vec<Disclosure> {
         let (disclosures, mut opened) = self.read_disclosures(examined, texts);
         let hidden = sd::fill(covers, &mut opened);
-        examined.missing = hidden.missing;
+        examined.withheld = withheld.len();
+        match sd::withhold(covers, &opened, withheld) {
+            Some(count) => examined.missing = hidden.missing - count,
+            None => {
+                examined.missing = hidden.missing;
+                let why = "a disclosure that is said to be withheld is given or not named by it";
+                examined.fault(Rule::S9, why);
+            }
+        }
         let digests = covers.iter().flat_map(|cover| &cover.digests);
         self.fingerprints
             .extend(digests.map(|digest| fingerprint(digest.as_digest())));

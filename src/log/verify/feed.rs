@@ -11,9 +11,12 @@ use super::{
     reader::{HeadRow, LogReader, ReadError, Row},
     terms::Depth,
 };
-use crate::log::{
-    id::Seq,
-    tree::{LARGEST_TREE, LEVELS_PER_ROW, Subtree},
+use crate::{
+    action::DisclosureDigest,
+    log::{
+        id::Seq,
+        tree::{LARGEST_TREE, LEVELS_PER_ROW, Subtree},
+    },
 };
 
 /// How many records a piece has at most.
@@ -52,15 +55,17 @@ pub(super) struct Piece {
     pub(super) strays: Vec<Seq>,
     /// Checkpoints that end within the range.
     pub(super) checkpoints: Vec<(u64, Vec<u8>)>,
-    /// Full subtrees that end within the range.
-    pub(super) subtrees: Vec<Subtree>,
+    /// Full subtrees that end within the range; `None` where none are kept.
+    pub(super) subtrees: Option<Vec<Subtree>>,
 }
 
-/// A row and the texts of the disclosures filed under it.
+/// A row and the disclosures filed under it.
 #[derive(Debug)]
 pub(super) struct Fed {
     pub(super) row: Row,
     pub(super) disclosures: Vec<String>,
+    /// The digests of those that an export withholds.
+    pub(super) withheld: Vec<DisclosureDigest>,
 }
 
 /// What is stored but belongs to no record that was found.
@@ -105,11 +110,19 @@ pub(super) fn feed(
         head: reader.head_row()?,
         checkpoint: !reader.checkpoints(from + 1..LARGEST_TREE)?.is_empty(),
         subtree,
-        disclosure: reader
-            .disclosures(from..LARGEST_TREE)?
-            .first()
-            .map(|(seq, _)| *seq),
+        disclosure: beyond(reader, from..LARGEST_TREE)?,
     })
+}
+
+/// The first record here under which a disclosure is filed, given or withheld.
+fn beyond(reader: &mut dyn LogReader, records: Range<u64>) -> Result<Option<Seq>, ReadError> {
+    let given = reader.disclosures(records.clone())?;
+    let withheld = reader.withheld(records)?;
+    let given = given.first().map(|(seq, _)| *seq);
+    Ok(given
+        .into_iter()
+        .chain(withheld.first().map(|(seq, _)| *seq))
+        .min())
 }
 
 fn read_piece(
@@ -125,7 +138,7 @@ fn read_piece(
         rows: Vec::new(),
         strays: Vec::new(),
         checkpoints: Vec::new(),
-        subtrees: Vec::new(),
+        subtrees: reader.keeps_subtrees().then(Vec::new),
     };
     let mut bytes = 0;
     let limit = most_records(depth);
@@ -158,8 +171,10 @@ fn read_piece(
     for level in LEVELS {
         let height = u32::from(level) * LEVELS_PER_ROW;
         let places = start >> height..end >> height;
-        if !places.is_empty() {
-            piece.subtrees.append(&mut reader.subtrees(level, places)?);
+        if let Some(subtrees) = &mut piece.subtrees
+            && !places.is_empty()
+        {
+            subtrees.append(&mut reader.subtrees(level, places)?);
         }
     }
     Ok(Some(piece))
@@ -175,11 +190,15 @@ fn file(
 ) -> Result<usize, ReadError> {
     let mut bytes = 0;
     piece.range.end = covered.end;
-    let filed = match depth {
-        Depth::Signatures => reader.disclosures(covered)?,
-        Depth::Hashes => Vec::new(),
+    let (filed, withheld) = match depth {
+        Depth::Signatures => (
+            reader.disclosures(covered.clone())?,
+            reader.withheld(covered)?,
+        ),
+        Depth::Hashes => (Vec::new(), Vec::new()),
     };
     let mut filed = filed.into_iter().peekable();
+    let mut withheld = withheld.into_iter().peekable();
     for row in rows {
         let mut disclosures = Vec::new();
         while let Some((seq, text)) = filed.next_if(|(seq, _)| *seq <= row.seq()) {
@@ -190,11 +209,24 @@ fn file(
                 piece.strays.push(seq);
             }
         }
+        let mut digests = Vec::new();
+        while let Some((seq, digest)) = withheld.next_if(|(seq, _)| *seq <= row.seq()) {
+            if seq == row.seq() {
+                digests.push(digest);
+            } else {
+                piece.strays.push(seq);
+            }
+        }
         if let Row::Record(row) = &row {
             bytes += row.record.statement.len();
         }
-        piece.rows.push(Fed { row, disclosures });
+        piece.rows.push(Fed {
+            row,
+            disclosures,
+            withheld: digests,
+        });
     }
     piece.strays.extend(filed.map(|(seq, _)| seq));
+    piece.strays.extend(withheld.map(|(seq, _)| seq));
     Ok(bytes)
 }

@@ -3,10 +3,16 @@ use std::{num::NonZeroU32, ops::Range};
 use thiserror::Error;
 
 use crate::{
-    action::RequestId,
+    action::{DisclosureDigest, RequestId},
     canonical::Digest,
     clock::Timestamp,
-    log::{id::Seq, record::StoredRecord, tree::Subtree},
+    log::{
+        id::Seq,
+        outline::{Outline, Outlined},
+        record::StoredRecord,
+        statement::Statement,
+        tree::Subtree,
+    },
 };
 
 /// How a stored log is read by its verifier.
@@ -14,7 +20,7 @@ use crate::{
 /// # Contract
 /// - Every answer comes from one snapshot: nothing that is committed meanwhile shows.
 /// - Answers ascend, hold only what lies in the range asked for, and hold all of it, except that
-///   `records` may stop early, after at least one row, once it has a MiB or so of statements.
+///   `records` may stop early, after at least one row, once it has a MiB or so of what is stored.
 /// - Rows are handed out as they are stored, however wrong. What has no form at all is a
 ///   [`Row::Malformed`], or is left out where an answer has no such variant. An error means that the
 ///   store could not be read, and nothing about the log.
@@ -81,6 +87,25 @@ pub trait LogReader {
     /// # Errors
     /// [`ReadError`] if the store cannot be read.
     fn disclosures(&mut self, records: Range<u64>) -> Result<Vec<(Seq, String)>, ReadError>;
+
+    /// The digests of the disclosures of these records that were there and were not handed over, with
+    /// their records.
+    ///
+    /// Only an export withholds: a disclosure that a store lacks is missing.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn withheld(&mut self, records: Range<u64>) -> Result<Vec<(Seq, DisclosureDigest)>, ReadError> {
+        let _ = records;
+        Ok(Vec::new())
+    }
+
+    /// Whether logs in this form keep the full subtrees of the tree at all.
+    ///
+    /// Where they do not, they are worked out from the records and compared with nothing.
+    fn keeps_subtrees(&self) -> bool {
+        true
+    }
 }
 
 /// The head row of a store.
@@ -139,6 +164,35 @@ pub struct Columns {
     pub request: Option<RequestId>,
     /// Gate time.
     pub ts: Timestamp,
+}
+
+impl Columns {
+    /// What the statement itself says, for a log that is kept without columns.
+    ///
+    /// Of bytes that are no statement nothing can be copied, and nobody compares it: they are refused
+    /// for what they are.
+    pub(crate) fn of(statement: &[u8]) -> Self {
+        let outline = match Outlined::read(statement) {
+            Some(outlined) => Some(outlined.outline),
+            None => Statement::parse(statement)
+                .ok()
+                .map(|parsed| Outline::of(&parsed)),
+        };
+        match outline {
+            Some(outline) => Self {
+                prev: outline.prev,
+                kind: outline.kind.as_str().to_owned(),
+                request: outline.request,
+                ts: outline.ts,
+            },
+            None => Self {
+                prev: Digest::from_bytes([0; 32]),
+                kind: String::new(),
+                request: None,
+                ts: Timestamp::EPOCH,
+            },
+        }
+    }
 }
 
 /// The store could not be read.

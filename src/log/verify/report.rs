@@ -83,6 +83,9 @@ pub struct Report {
     pub kinds: BTreeMap<String, u64>,
     /// How many records the last checkpoint from outside covers that agrees with the log.
     pub anchored: u64,
+    /// How many disclosures were not handed over, by the word of whoever made the export. A store withholds
+    /// none.
+    pub withheld: u64,
     /// What else a reader of the report should know; the first hundred.
     pub notes: Vec<String>,
     broken: Option<Broken>,
@@ -99,6 +102,7 @@ impl Report {
             last_ts: None,
             kinds: BTreeMap::new(),
             anchored: 0,
+            withheld: 0,
             notes: Vec::new(),
             broken: None,
             doubt: None,

@@ -144,7 +144,8 @@ impl<'g> Walk<'g> {
             );
         }
         let mut checkpoints: VecDeque<_> = checkpoints.into();
-        let mut stored: VecDeque<_> = subtrees.into();
+        let kept = subtrees.is_some();
+        let mut stored: VecDeque<_> = subtrees.unwrap_or_default().into();
         let mut completed = Vec::new();
         for record in records {
             completed.append(&mut self.pass_record(record, changes, visit));
@@ -152,6 +153,9 @@ impl<'g> Walk<'g> {
                 self.pass_checkpoint(checkpoint, changes);
             }
             self.pass_anchors();
+        }
+        if !kept {
+            return;
         }
         // Of one level they come in order; the reader hands them out level by level.
         completed.sort_by_key(|subtree| subtree.level);
@@ -219,6 +223,7 @@ impl<'g> Walk<'g> {
             faults,
             undecided: _,
             missing,
+            withheld,
         } = record;
         let mut sound = faults.is_empty();
         for fault in faults {
@@ -252,6 +257,7 @@ impl<'g> Walk<'g> {
         if missing > 0 {
             self.missing.get_or_insert(seq);
         }
+        self.report.withheld += u64::try_from(withheld).unwrap_or(u64::MAX);
         if let Some(says) = says.filter(|_| sound)
             && self.pass_kind(seq, &says)
             && self.pass_keys(seq, &says)
@@ -495,6 +501,11 @@ impl<'g> Walk<'g> {
         }
         self.finish_head(head);
         self.finish_compromised();
+        if self.report.withheld > 0 {
+            let count = self.report.withheld;
+            let note = format!("{count} hidden members were withheld by whoever made the export");
+            self.report.add_note(note);
+        }
         match self.missing {
             Some(seq) if self.erasures => self.report.add_doubt(format!(
                 "record {seq}: whether its missing disclosure was erased is not judged"
