@@ -17,15 +17,14 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Log {
     pub(super) keys: TrustedKeys,
-    rows: Vec<Row>,
-    checkpoints: Vec<(u64, Vec<u8>)>,
+    pub(super) rows: Vec<Row>,
+    pub(super) checkpoints: Vec<(u64, Vec<u8>)>,
     disclosures: Vec<(Seq, String)>,
 }
 
 impl Log {
     /// A log of that many records, each with one hidden member, and a checkpoint after each of these sizes.
     pub(super) fn of(size: u64, checkpoints: &[u64]) -> Self {
-        let key = |role: u8| SecretKey::from_seed(&[role; 32]);
         let (gate, checkpoint) = (key(1), key(2));
         let id = LogId::from_random([9; 16]);
         let origin = Origin::new("example.com/exported").unwrap();
@@ -107,6 +106,11 @@ impl Log {
         };
         verify_structure_alone(copy, &terms, &mut |_| {}).verdict()
     }
+}
+
+/// The key of the gate, 1, or of checkpoints, 2.
+pub(super) fn key(role: u8) -> SecretKey {
+    SecretKey::from_seed(&[role; 32])
 }
 
 fn entry(seq: u64) -> Entry {

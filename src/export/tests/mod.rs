@@ -8,3 +8,4 @@
 mod crash;
 mod faulty;
 mod log;
+mod tall;
