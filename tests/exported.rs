@@ -22,7 +22,7 @@ use countersign::{
     action::{Disclosed, Disclosure},
     audit::Audit,
     canonical::Json,
-    export::{Disclosing, Export, ExportError, Exported, JsonlReader, TilesReader},
+    export::{Disclosing, Export, ExportError, Exported, JsonlReader, Progress, TilesReader},
     gate::{ApprovalGate, ApprovalGateExt},
     log::{
         Broken, Checkpoint, Kind, LogReader, Report, Rule, Seq, Terms, TrustedKeys, Verdict,
@@ -181,6 +181,46 @@ fn an_export_is_the_log() {
         records.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(records(&file), records(&again));
+}
+
+/// The files of an export that every later version reads; also for verifiers in other languages.
+///
+/// After a deliberate change of the format, run with `COUNTERSIGN_WRITE_VECTORS=1` and look at the diff.
+#[test]
+fn the_golden_export_is_written_as_ever() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/export/golden");
+    let writer = golden();
+    let folder = tempfile::tempdir().unwrap();
+    let comments = |_: Seq, disclosed: &Disclosed| disclosed.name == "comment";
+    let disclosing = Disclosing::Chosen(&comments);
+    let write = |image: &mut Image, place: &Path| {
+        Export::of(image)
+            .disclosing(disclosing)
+            .to_tiles(place.join("tiles"))
+            .unwrap()
+    };
+    write(&mut cut(&writer, 5), folder.path());
+    let mut progress = Vec::new();
+    write(&mut writer.image.clone(), folder.path());
+    Export::of(&mut writer.image.clone())
+        .disclosing(disclosing)
+        .progress(|now| progress.push(now))
+        .to_jsonl(folder.path().join("log.jsonl"))
+        .unwrap();
+    assert_eq!(progress, [Progress::Checked(12), Progress::Written(12)]);
+    fs::remove_dir_all(folder.path().join("tiles/.staging")).unwrap();
+    let written = files(folder.path());
+    if std::env::var_os("COUNTERSIGN_WRITE_VECTORS").is_some() {
+        for (name, bytes) in &written {
+            let path = kept.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    assert_eq!(files(&kept), written);
+    let keys = writer.trusted();
+    assert_eq!(tiles(&kept.join("tiles"), &keys), intact(12));
+    assert_eq!(lines(&kept.join("log.jsonl"), &keys), intact(12));
 }
 
 #[test]
@@ -383,7 +423,9 @@ fn a_fork_and_a_rollback_are_told_and_write_nothing() {
     }
     // Where the published tree has full bundles alone, what the log signed after it is asked.
     let full = long(256).image;
-    for log in [other.image.clone(), cut(&other, 256)] {
+    let mut without = other.image.clone();
+    without.checkpoints.retain(|(size, _)| *size != 256);
+    for log in [other.image.clone(), cut(&other, 256), without] {
         let error = refused(&full, &log);
         assert!(
             matches!(error, ExportError::Fork { published: 256 }),
@@ -860,6 +902,15 @@ fn nothing_of_others_is_written_over() {
     assert!(matches!(error, ExportError::Occupied { .. }), "{error}");
     assert_eq!(files(folder.path()).len(), 1);
     assert_eq!(fs::read(&file).unwrap(), b"mine");
+
+    // Two at a time would mix.
+    let place = folder.path().join("busy");
+    export(&image, &place).unwrap();
+    let lock = fs::File::open(place.join(".staging/lock")).unwrap();
+    lock.lock().unwrap();
+    let error = export(&image, &place).unwrap_err();
+    assert!(matches!(error, ExportError::Busy { .. }), "{error}");
+    drop(lock);
 
     // What was published and is damaged is not built upon.
     let place = folder.path().join("tiles");

@@ -104,7 +104,7 @@ fn a_tall_tree_grows_by_its_right_edge() {
         published = size;
     }
     for path in [
-        "tile/0/257.p/52",
+        "tile/0/258.p/52",
         "tile/1/000",
         "tile/1/001.p/2",
         "tile/2/000.p/1",
