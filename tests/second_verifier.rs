@@ -19,6 +19,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use countersign::log::Rule;
+use generated::golden::{self, Golden};
 use generated::scribe::empty_store;
 use generated::{Case, Folder, Found};
 use serde_json::Value;
@@ -78,9 +80,6 @@ fn compare(cases: &[Case], folder: &Path) -> (Vec<String>, BTreeMap<String, u64>
                 case.what, json["why"]
             ));
         }
-        if std::env::var("SAY").is_ok() {
-            println!("{}: {ours} ({why})", case.what);
-        }
         let verdict = ours.rule.unwrap_or_else(|| ours.exit.to_string());
         *verdicts.entry(verdict).or_default() += 1;
     }
@@ -127,6 +126,64 @@ fn agree_on(first: u64, many: u64, at_once: u64, threads: usize) -> BTreeMap<Str
         differ.join("\n")
     );
     verdicts
+}
+
+/// The golden logs as files.
+fn golden_cases(folder: &Path) -> Vec<(Golden, Case)> {
+    let empty = empty_store();
+    let place = Folder {
+        path: folder,
+        empty: &empty,
+    };
+    let lay = |(at, golden): (usize, Golden)| {
+        let what = format!("{}, {}", golden.rule, golden.what);
+        let case = place.lay(&at.to_string(), what, &golden.image, &golden.keys, &[]);
+        (golden, case)
+    };
+    golden::cases().into_iter().enumerate().map(lay).collect()
+}
+
+#[test]
+fn each_rule_refuses_a_golden_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = golden_cases(folder.path());
+    for (golden, case) in &cases {
+        let (found, why) = case.verify();
+        assert_eq!(found, golden.expected, "{}: {why}", case.what);
+    }
+    for rule in Rule::ALL {
+        let there = cases.iter().any(|(golden, _)| golden.rule == *rule);
+        assert!(there, "no golden log is refused by {rule}");
+    }
+}
+
+#[test]
+fn the_second_verifier_needs_each_of_its_rules() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let cases = golden_cases(folder.path());
+    let with: Vec<Value> = cases.iter().map(|(_, case)| case.line()).collect();
+    let without: Vec<Value> = cases
+        .iter()
+        .map(|(golden, case)| {
+            let mut line = case.line();
+            line["without"] = serde_json::json!([golden.rule.to_string()]);
+            line
+        })
+        .collect();
+    let with = asked_in_python(folder.path(), &with);
+    let without = asked_in_python(folder.path(), &without);
+    let intact = Found {
+        exit: 3,
+        seq: None,
+        rule: None,
+    };
+    for (((golden, case), with), without) in cases.iter().zip(with).zip(without) {
+        assert_eq!(with.0, golden.expected, "{}: {}", case.what, with.1);
+        assert_eq!(without.0, intact, "without {}: {}", case.what, without.1);
+    }
 }
 
 #[test]

@@ -272,6 +272,13 @@ fn start(
     let Waiting::Approved { .. } = waiting(state, ts)? else {
         return Err(wrong(state));
     };
+    let not_before = match basis {
+        Basis::Allow => None,
+        Basis::RequireApproval { requirement, .. } => requirement.clocks.not_before,
+    };
+    if not_before.is_some_and(|not_before| ts < not_before) {
+        return Err(m3(Why::TooEarly));
+    }
     let requirement = match (basis, &state.requirement) {
         (Basis::Allow, Some(_)) => return Err((MeaningRule::M6, Why::Weaker)),
         (Basis::Allow, None) => None,
@@ -282,20 +289,16 @@ fn start(
             },
             former,
         ) => {
+            recount(state, requirement, interests, counted)?;
             if former
                 .as_ref()
                 .is_some_and(|former| !requirement.keeps(former))
             {
                 return Err((MeaningRule::M6, Why::Weaker));
             }
-            recount(state, requirement, interests, counted)?;
             Some(requirement)
         }
     };
-    let not_before = requirement.and_then(|requirement| requirement.clocks.not_before);
-    if not_before.is_some_and(|not_before| ts < not_before) {
-        return Err(m3(Why::TooEarly));
-    }
     Ok(Change::Start {
         requirement: requirement.cloned(),
         phase: Phase::Running {

@@ -46,6 +46,15 @@ impl<T> Listed<T> {
     pub fn first(&self) -> Option<&T> {
         self.kept.first_key_value().map(|(_, finding)| finding)
     }
+
+    /// Those with the lowest record.
+    pub(super) fn of_first(&self) -> impl Iterator<Item = &T> + '_ {
+        let first = self.kept.first_key_value().map(|((seq, _), _)| *seq);
+        self.kept
+            .iter()
+            .take_while(move |((seq, _), _)| Some(*seq) == first)
+            .map(|(_, finding)| finding)
+    }
 }
 
 impl<T> Default for Listed<T> {

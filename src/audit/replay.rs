@@ -203,7 +203,11 @@ impl Replay {
 
     fn begin(&mut self, request: RequestId, recorded: &Recorded, observe: Observer<'_>) {
         let seq = recorded.seq;
-        if let Some(Mark { first, .. }) = self.ended.find(&request) {
+        if let Some(Mark { first, action, .. }) = self.ended.find(&request) {
+            if recorded.action.as_ref().map(ShortDigest::of) != Some(action) {
+                let why = "its subject is not the action of its request";
+                return self.problem(seq, Rule::M2, why);
+            }
             let why = format!("the life of the request that record {first} filed was over");
             return self.problem(seq, Rule::M3, why);
         }

@@ -147,7 +147,8 @@ impl<'a> Audit<'a> {
             exceptions,
             not_judged,
         } = findings;
-        if let Some(Problem { seq, rule, why }) = problems.first() {
+        // Of one record, the report names the rule that comes first.
+        for Problem { seq, rule, why } in problems.of_first() {
             structure.add_broken(Broken::new(*seq, *rule, why.clone()));
         }
         if let Some(Problem { seq, .. }) = doubts.first() {

@@ -132,9 +132,8 @@ impl Trust {
             signatures: _,
             leaf,
         } = record;
-        if leaf_hash(bytes) != *leaf {
-            return Err(Broken::new(*seq, Rule::S8, "its stored leaf is another"));
-        }
+        // In the order of the rules, since the first that is broken is named.
+        let signers = signers(&statement)?;
         if statement.seq != *seq {
             return Err(Broken::new(
                 *seq,
@@ -142,8 +141,10 @@ impl Trust {
                 "it says to have another number",
             ));
         }
+        if leaf_hash(bytes) != *leaf {
+            return Err(Broken::new(*seq, Rule::S8, "its stored leaf is another"));
+        }
         self.check_words(&Outline::of(&statement))?;
-        let signers = signers(&statement)?;
         Ok(VerifiedRecord::new(statement, *leaf, signers))
     }
 

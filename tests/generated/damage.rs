@@ -184,7 +184,8 @@ fn with_char(text: &str, at: usize, new: char) -> String {
 /// A writer that has the keys does something that it may not.
 pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
     let at = dice.below(drafts.len());
-    match dice.below(18) {
+    match dice.below(22) {
+        18..=21 => miscount(dice, drafts),
         0..=5 => change_body(dice, drafts, at),
         6 => change_statement(dice, &mut drafts[at]),
         7 => respell(dice, &mut drafts[at]),
@@ -277,6 +278,53 @@ fn change_body(dice: &mut Dice, drafts: &mut [Draft], at: usize) -> &'static str
     }
     "a body is changed"
 }
+
+/// Changes what a start or a reassessment is decided by.
+fn miscount(dice: &mut Dice, drafts: &mut [Draft]) -> &'static str {
+    let asks = |draft: &&mut Draft| {
+        matches!(draft.kind.as_str(), "started" | "reassessed")
+            && !draft.body["requirement"].is_null()
+    };
+    let mut found: Vec<&mut Draft> = drafts.iter_mut().filter(asks).collect();
+    if found.is_empty() {
+        return "nothing";
+    }
+    let at = dice.below(found.len());
+    let body = &mut found[at].body;
+    let places = [
+        "requirement",
+        "requirement",
+        "counted",
+        "voided",
+        "interests",
+    ];
+    let place = *dice.pick(&places);
+    match (place, dice.below(8)) {
+        ("requirement", 0) => body[place]["exclude"] = json!([]),
+        ("requirement", 1) => body[place]["must_supply"] = json!([]),
+        ("requirement", 2) => body[place]["self_approval"] = json!("recorded"),
+        ("requirement", 3) => body[place]["clocks"]["timeout"] = json!(86_400),
+        ("requirement", 4) => body[place]["not_before"] = json!("2026-01-01T00:00:00.000000Z"),
+        ("requirement", _) => body[place]["quorum"] = json!(*dice.pick(&QUORUMS)),
+        (place, _) => {
+            if let Some(value) = body.get_mut(place) {
+                change_json(dice, value);
+            }
+        }
+    }
+    "what counts is changed"
+}
+
+const QUORUMS: [&str; 8] = [
+    "1 of group:a",
+    "1 of group:b",
+    "3 of group:a",
+    "1 of group:b and 1 of group:a",
+    "1 of group:a and 1 of group:a and 1 of group:b",
+    "1 of group:a or 1 of group:b",
+    "(1 of group:a or 1 of role:dpo) and 1 of group:b",
+    "2 of group:a and (1 of group:b or 1 of role:dpo)",
+];
 
 fn change_statement(dice: &mut Dice, draft: &mut Draft) -> &'static str {
     let seed = dice.next();
