@@ -22,7 +22,6 @@ LIST has one JSON object a line, {"store": PATH, "keys": PATH, "checkpoints": [P
 import argparse
 import base64
 import binascii
-import bisect
 import collections
 import datetime
 import functools
@@ -968,7 +967,18 @@ def is_value(value, levels, integers_only):
     return not integers_only or not isinstance(value, float)
 
 
-def named_values(most, *places):
+def counted_size(value):
+    """How large a value counts as in the limits of section 6."""
+    if isinstance(value, str):
+        return 2 + len(value.encode("utf-8")) + sum(1 if c in '"\\' else 5 if c < " " else 0 for c in value)
+    if isinstance(value, list):
+        return 2 + sum(1 + counted_size(item) for item in value)
+    if isinstance(value, dict):
+        return 2 + sum(2 + counted_size(name) + counted_size(item) for name, item in value.items())
+    return 5 if value is None or isinstance(value, bool) else len(write_json(value, 0))
+
+
+def named_values(most, most_bytes, *places):
     """Members whose names are the action's own. `places` finds them: (those in the clear, the object that hides the others)."""
 
     def fits(value, opened):
@@ -985,6 +995,7 @@ def named_values(most, *places):
             and all(is_value(item, MOST_LEVELS["clear"], True) for _, item in shown)
             and all(is_value(item, MOST_LEVELS["hidden"], False) for _, item in hidden)
             and len(names) <= most
+            and (closed or sum(len(name) + 4 + counted_size(item) for name, item in shown + hidden) <= most_bytes)
         )
 
     return fits
@@ -996,11 +1007,11 @@ def both(*shapes):
 
 CONTEXT = both(
     members({"clear": OBJECT}, hides_any=True),
-    named_values(32, lambda value: (value["clear"], value)),
+    named_values(32, 64 * 1024, lambda value: (value["clear"], value)),
 )
 PARAMETERS = both(
     members({}, {"sensitive": both(members({}, hides_any=True), plain(lambda value: "_sd" in value))}, hides_any=True),
-    named_values(64, lambda value: ({}, value), lambda value: ({}, value.get("sensitive", {}))),
+    named_values(64, 1024 * 1024, lambda value: ({}, value), lambda value: ({}, value.get("sensitive", {}))),
 )
 BOUND = members(
     {
@@ -1482,8 +1493,12 @@ def m7_supplied(life, record):
 @rule("M8")
 def m8_adopted(log, record):
     if record.kind in ("requested", "reassessed", "started"):
-        if (record.body["instance"], record.body["decision"]["revision"]) not in log.adopted:
+        if adopted_by(record.body) not in log.adopted:
             return "the process that decided had not adopted the policy that it names"
+
+
+def adopted_by(body):
+    return body["instance"], body["decision"]["engine"], body["decision"]["revision"]
 
 
 # M9: the records of a testing gate, and no others, say so.
@@ -1546,7 +1561,7 @@ def reassess(life, body, ts):
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# 7. Reading SQLite (section 11): read-only, and without making a file
+# 7. Reading SQLite (section 13): read-only, and without making a file
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 APPLICATION_ID = 0x6353676E
@@ -1817,9 +1832,7 @@ class Log:
     def well_formed(self, record):
         """The bytes. Each of these rules is asked for only where the ones before hold."""
         checks = (f1_size, f2_canonical, f3_statement, f5_predicate, f8_integers, f4_subject, f7_hidden)
-        if not all(self.holds(record.seq, check, record) for check in checks) or not self.readable(record):
-            return False
-        return True
+        return all(self.holds(record.seq, check, record) for check in checks) and self.readable(record)
 
     def readable(self, record):
         """Always true but where a rule was left out: what the other rules need is there."""
@@ -1860,9 +1873,9 @@ class Log:
         for entry in record.body["keys"]:
             public = unbase64(entry["key"])
             self.keys[key_id(public)] = Key(public, set(entry["roles"]))
-        self.untrusted = self.why(s10_trusted, self.trusted, self.keys)
-        if self.untrusted:
-            self.doubt(self.untrusted)
+        untrusted = self.why(s10_trusted, self.trusted, self.keys)
+        if untrusted:
+            self.doubt(untrusted)
 
     def judge_signatures(self, record):
         if not self.holds(record.seq, s2_signatures, self, record):
@@ -1932,7 +1945,7 @@ class Log:
 
     def judge_meaning(self, record):
         if record.kind == "policy_adopted":
-            self.adopted.add((record.body["instance"], record.body["decision"]["revision"]))
+            self.adopted.add(adopted_by(record.body))
         elif record.kind == "clock":
             self.clocks.add(record.seq)
         elif record.request is not None:
@@ -2015,13 +2028,15 @@ def verify(store, keys, checkpoints, without=()):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Verifies a Countersign log.", epilog="Exit codes: 0 intact and anchored, 1 broken, 2 cannot verify, 3 intact with an unanchored tail.")
-    parser.add_argument("store", nargs="?", help="the SQLite file of the store")
-    parser.add_argument("--keys", metavar="FILE", help="the keys that you trust, from elsewhere")
-    parser.add_argument("--expect-checkpoint", metavar="FILE", nargs="+", action="extend", default=[], help="signed checkpoints that were kept elsewhere")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
-    parser.add_argument("--batch", metavar="LIST", help="many logs: one JSON object a line with store, keys and checkpoints")
-    parser.add_argument("--without", metavar="RULE", action="append", default=[], choices=RULES, help="leave a rule out (to test this verifier)")
+    codes = "Exit codes: 0 intact and anchored, 1 broken, 2 cannot verify, 3 intact with an unanchored tail."
+    parser = argparse.ArgumentParser(description="Verifies a Countersign log.", epilog=codes)
+    option = parser.add_argument
+    option("store", nargs="?", help="the SQLite file of the store")
+    option("--keys", metavar="FILE", help="the keys that you trust, from elsewhere")
+    option("--expect-checkpoint", metavar="FILE", nargs="+", action="extend", default=[], help="signed checkpoints kept elsewhere")
+    option("--json", action="store_true", help="one JSON object instead of words")
+    option("--batch", metavar="LIST", help="many logs: one JSON object a line with store, keys and checkpoints")
+    option("--without", metavar="RULE", action="append", default=[], choices=RULES, help="leave a rule out, to test this verifier")
     asked = parser.parse_args()
     if asked.batch:
         return run_batch(asked.batch, asked.without)

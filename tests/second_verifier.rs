@@ -201,7 +201,8 @@ fn two_verifiers_agree_on_many_random_logs() {
         std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
     };
     assert!(is_there());
-    let verdicts = agree_on(number("FIRST_SEED", 1), number("LOGS", 10_000), 100, 2);
+    let logs = number("LOGS", 10_000);
+    let verdicts = agree_on(number("FIRST_SEED", 1), logs, 100, 2);
     // Chance that reaches few rules shows little.
-    assert!(verdicts.len() > 20, "{verdicts:?}");
+    assert!(verdicts.len() > 20 || logs < 1000, "{verdicts:?}");
 }
