@@ -11,13 +11,19 @@
 mod common;
 
 use std::fs;
+use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::child::{Process, say, task};
-use common::{life, log, pay, refused};
+use common::{PEOPLE, RULES, life, log, pay, refused};
 use countersign::action::RequestId;
 use countersign::gate::{ApprovalGate, Permit, RunError};
+use countersign::host::Countersign;
+use countersign::identity::StaticDirectory;
+use countersign::ledger::OpenError;
 use countersign::log::Kind;
+use countersign::policy::RuleSet;
 use countersign::store::SqliteStore;
 use futures::executor::block_on;
 use rusqlite::Connection;
@@ -124,4 +130,41 @@ fn nothing_runs_while_its_evidence_would_go_into_a_file_without_a_name() {
     run(permit).unwrap();
     world.close();
     assert!(refusal.contains("no longer the file"), "{refusal}");
+}
+
+#[test]
+fn the_trace_of_what_was_denied_in_a_copy_for_a_while_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rename = |from: &str, to: &str| {
+        for suffix in ["", "-wal", "-shm"] {
+            let (from, to) = (format!("{from}{suffix}"), format!("{to}{suffix}"));
+            let _absent = fs::rename(path.join(from), path.join(to));
+        }
+    };
+    let world = life::open(path, store(path));
+    let request = world.file(pay(5));
+    copy_of(path, "copy");
+    rename("log.db", "kept");
+    rename("copy", "log.db");
+    let mut other = Process::start(&request.as_uuid().to_string(), path);
+    other.hear("denied");
+    other.end();
+    rename("log.db", "copy");
+    rename("kept", "log.db");
+    // Nothing says so to this process before it looks at the head file to write there.
+    for amount in 6..12 {
+        world.file(pay(amount));
+    }
+    let another = world.file(pay(12));
+    world.clock.advance(Duration::from_secs(2));
+    world.clock.settled(1);
+    let refusal = world.approve("rita", another).unwrap_err().to_string();
+    assert!(refusal.contains("forked"), "{refusal}");
+    world.close();
+    let people = StaticDirectory::from_toml(PEOPLE).unwrap();
+    let rules = RuleSet::from_toml(RULES).unwrap();
+    let opening = Countersign::open(store(path), life::keys(path), rules, people);
+    let refusal = block_on(opening.into_future()).unwrap_err();
+    assert!(matches!(refusal, OpenError::Fork { .. }), "{refusal:?}");
 }

@@ -132,25 +132,43 @@ impl HeadFile {
 
     /// Moves the mark forward, durably; a smaller or equal one changes nothing.
     ///
-    /// The file's own lock keeps several processes from overtaking each other.
-    pub(crate) fn advance(&mut self, mark: &Mark) -> Result<(), HeadFileError> {
+    /// The file's own lock keeps several processes from overtaking each other. What stands there is shown to `fits` first, and stays
+    /// if that fails: it may be the only trace of another history.
+    pub(crate) fn advance<E: From<HeadFileError>>(
+        &mut self,
+        mark: &Mark,
+        fits: impl FnOnce(&Mark) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.file.lock().map_err(|source| io(&self.path, source))?;
-        let written = self.advance_locked(mark);
+        let written = self.advance_locked(mark, fits);
         let unlocked = self.file.unlock().map_err(|source| io(&self.path, source));
-        written.and(unlocked)
+        written.and(unlocked.map_err(E::from))
     }
 
-    fn advance_locked(&mut self, mark: &Mark) -> Result<(), HeadFileError> {
+    fn advance_locked<E: From<HeadFileError>>(
+        &mut self,
+        mark: &Mark,
+        fits: impl FnOnce(&Mark) -> Result<(), E>,
+    ) -> Result<(), E> {
         let [first, second] = self.slots()?;
         let size = |slot: &Option<Mark>| slot.as_ref().map(|known| known.size);
-        if size(&first).max(size(&second)) >= Some(mark.size) {
-            return Ok(());
+        let there = [&first, &second].into_iter().flatten();
+        if let Some(there) = there.max_by_key(|known| known.size) {
+            fits(there)?;
+            if there.size >= mark.size {
+                return Ok(());
+            }
         }
         // The slot that is overwritten is the one that would lose anyway.
         let target = if size(&first) >= size(&second) { 1 } else { 0 };
         self.write_slot(target, mark)
             .and_then(|()| self.file.sync_data())
-            .map_err(|source| io(&self.path, source))
+            .map_err(|source| io(&self.path, source))?;
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn slots(&mut self) -> Result<[Option<Mark>; 2], HeadFileError> {
@@ -246,13 +264,17 @@ mod tests {
         }
     }
 
+    fn any(_there: &Mark) -> Result<(), HeadFileError> {
+        Ok(())
+    }
+
     #[test]
     fn a_torn_slot_leaves_the_other_standing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.head");
         let mut file = HeadFile::begin(&path, mark(0).log, 0o600).unwrap();
-        file.advance(&mark(10)).unwrap();
-        file.advance(&mark(20)).unwrap();
+        file.advance(&mark(10), any).unwrap();
+        file.advance(&mark(20), any).unwrap();
         assert_eq!(file.read().unwrap(), mark(20));
         let mut bytes = std::fs::read(&path).unwrap();
         // The second advance went to the first slot; half of it is lost.
@@ -267,8 +289,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log.head");
         let mut file = HeadFile::begin(&path, mark(0).log, 0o600).unwrap();
-        file.advance(&mark(20)).unwrap();
-        file.advance(&mark(10)).unwrap();
+        file.advance(&mark(20), any).unwrap();
+        file.advance(&mark(10), any).unwrap();
         assert_eq!(file.read().unwrap().size, 20);
     }
 

@@ -17,7 +17,8 @@ use crate::log::{Role, Seq};
 use crate::store::{Chore, Liveness, Phase, Query, TimerKind, TimerRow};
 
 use super::head_file::Mark;
-use super::{LedgerError, Running, Shared, lock, threads};
+use super::open::check_mark;
+use super::{LedgerError, OpenError, Running, Shared, lock, threads};
 
 /// How many due timers are tended in one go.
 const PAGE: NonZeroU32 = match NonZeroU32::new(64) {
@@ -303,11 +304,34 @@ impl Shared {
         let mark = Mark {
             log: head.log,
             size: head.size,
-            checkpoint: head.checkpoint,
+            checkpoint: head.checkpoint.clone(),
         };
-        match lock(file).advance(&mark) {
+        let mut file = lock(file);
+        let path = file.path().to_path_buf();
+        // What another process left there is part of this log, or that process works on another one.
+        let fits = |there: &Mark| {
+            threads::wait_for(async {
+                // It may be signed by a key that the log has come to name since this process last looked.
+                if there.size > self.known_size() {
+                    self.read_news().await?;
+                }
+                // Asked after the mark was read, which never leads the store.
+                let head = self.store.head().await?.unwrap_or(head);
+                check_mark(&self.store, &head, &self.trust(), there, &path).await
+            })
+        };
+        match file.advance(&mark, fits) {
             Ok(()) => *lock(&self.head_written) = mark.size,
-            Err(error) => tracing::error!(%error, "the head file could not be written"),
+            Err(error) => {
+                tracing::error!(%error, "the head file could not be written");
+                let other = match error {
+                    OpenError::Rollback { .. } => LedgerError::Rollback,
+                    OpenError::Fork { .. } => LedgerError::Fork,
+                    _ => return,
+                };
+                self.stop(other);
+                self.waiters.wake_all();
+            }
         }
     }
 

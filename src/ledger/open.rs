@@ -451,6 +451,18 @@ async fn check_outside(
         records: head.size,
         head_file: path.to_path_buf(),
     })?;
+    check_mark(store, head, trust, &mark, path).await?;
+    Ok(file)
+}
+
+/// Whether the log in the store goes on from a mark of the head file.
+pub(super) async fn check_mark(
+    store: &Arc<dyn Store>,
+    head: &Head,
+    trust: &Trust,
+    mark: &Mark,
+    path: &Path,
+) -> Result<(), OpenError> {
     let fork = |size| OpenError::Fork {
         size,
         head_file: path.to_path_buf(),
@@ -466,7 +478,7 @@ async fn check_outside(
         });
     }
     if mark.size == 0 {
-        return Ok(file);
+        return Ok(());
     }
     let outside = trust
         .check_checkpoint(&mark.checkpoint)
@@ -484,7 +496,7 @@ async fn check_outside(
     {
         return Err(fork(mark.size));
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Salts for the records of this process.
