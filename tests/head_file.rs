@@ -8,6 +8,7 @@ use std::fs;
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use common::before_append::BeforeAppend;
@@ -126,7 +127,16 @@ fn open_while_others_write(place: Place) -> Result<Countersign, OpenError> {
     let place = Arc::new(place);
     let theirs = Arc::clone(&place);
     let store = SqliteStore::open_or_create(place.at("log")).unwrap();
+    // An opening asks twice. Later the head is asked for with the head file locked, for which the others would wait.
+    let left = AtomicU32::new(2);
     let store = BeforeAppend::new(store, || ()).after_head(move || {
+        let take = |left: u32| left.checked_sub(1);
+        if left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_err()
+        {
+            return;
+        }
         let theirs = Arc::clone(&theirs);
         // Another process would do it; here another thread, since this one is inside of an executor.
         thread::spawn(move || theirs.work("log", 3..6))

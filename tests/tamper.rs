@@ -11,6 +11,7 @@
 mod log_fixture;
 
 use countersign::{
+    action::Disclosure,
     canonical::{Digest, Json},
     log::{
         Frontier, HeadRow, InclusionProof, Kind, Note, PAYLOAD_TYPE, ProofError, Role, Row, Rule,
@@ -502,11 +503,24 @@ fn tamper_29_a_missing_disclosure() {
         let verdict = after(&writer, |image| drop(image.disclosures.remove(at)));
         assert_broken(&verdict, seq, Rule::S9);
     }
-    // A record of erasure, which this edition does not read, makes it a doubt.
-    let erased = writer.entry(Kind::Erased, None, &[("seq", Json::from(2))], &[]);
-    writer.commit(&[erased]);
+    // An erasing record that names it excuses it, and no other.
+    let named = Disclosure::parse(&writer.image.disclosures[0].1).unwrap();
+    let digests = vec![Json::from(named.digest().to_string())];
+    let clear = [("digests", Json::from(digests))];
+    let erased = writer.entry(Kind::Erased, None, &clear, &[("reason", "asked for")]);
+    writer.commit(std::slice::from_ref(&erased));
+    let size = writer.chain.size();
     let verdict = after(&writer, |image| drop(image.disclosures.remove(0)));
-    assert_eq!(verdict.exit_code(), 2, "{verdict}");
+    assert_eq!(verdict, Verdict::IntactUnanchored { size, anchored: 0 });
+    let other = writer.image.disclosures[1].0.get();
+    let verdict = after(&writer, |image| drop(image.disclosures.drain(..2)));
+    assert_broken(&verdict, other, Rule::S9);
+    // What is said to be erased is gone, and is erased once.
+    assert_broken(&writer.image.verdict(&writer.trusted()), size - 1, Rule::S13);
+    let again = writer.entry(Kind::Erased, None, &clear, &[("reason", "asked for")]);
+    writer.commit(&[again]);
+    let verdict = after(&writer, |image| drop(image.disclosures.remove(0)));
+    assert_broken(&verdict, size, Rule::S13);
 }
 
 #[test]

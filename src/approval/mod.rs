@@ -20,11 +20,11 @@ mod tests;
 
 pub use event::{
     At, Basis, Cancelled, Choice, ClockAcknowledged, ClockDoubt, ClockDoubted, Counted,
-    DatasetName, Decision, DenialCause, Derivation, Disposition, EndCode, Event, Exception,
-    Expired, Finding, Finished, InvalidVoteCode, LeaseRenewed, LossCause, Lost, Outcome,
-    PolicyAdopted, Proof, ReassessCause, Reassessed, Reconciled, Recorded, Renewed, Requested,
-    ResultDigest, Revoked, ShownDigest, Started, Superseded, Timing, Touched, Unmet, VoteCode,
-    Voted, Withdrawn,
+    DatasetName, Decision, DenialCause, Derivation, Disposition, EndCode, Erased, Event, Exception,
+    Expired, Finding, Finished, InvalidLegalBasis, InvalidVoteCode, LeaseRenewed, LegalBasis,
+    LossCause, Lost, Outcome, PolicyAdopted, Proof, ReassessCause, Reassessed, Reconciled,
+    Recorded, Renewed, Requested, ResultDigest, Revoked, ShownDigest, Started, Superseded, Timing,
+    Touched, Unmet, VoteCode, Voted, Whose, Withdrawn,
 };
 pub use hidden::Hidden;
 pub use illegal::{Illegal, MeaningRule, Why};

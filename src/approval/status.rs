@@ -166,6 +166,28 @@ pub enum NotReady {
     },
 }
 
+impl Status {
+    /// Whether no record can lead elsewhere any more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        match self {
+            Self::Pending { .. }
+            | Self::Approved { .. }
+            | Self::Running { .. }
+            | Self::Unresolved { .. } => false,
+            Self::Denied
+            | Self::Finished { .. }
+            | Self::Rejected { .. }
+            | Self::Withdrawn
+            | Self::Superseded { .. }
+            | Self::Cancelled
+            | Self::Revoked
+            | Self::Expired { .. }
+            | Self::Reconciled { .. } => true,
+        }
+    }
+}
+
 impl RequestState {
     /// What the request is at the instant `now`.
     #[must_use]

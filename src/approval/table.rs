@@ -49,9 +49,10 @@ pub(super) fn change(
 ) -> Result<Change, Illegal> {
     let change = match event {
         Event::Requested(_) => Err(m3(Why::RequestedTwice)),
-        Event::PolicyAdopted(_) | Event::Clock(_) | Event::ClockAcknowledged(_) => {
-            Err(m3(Why::NotOfARequest))
-        }
+        Event::PolicyAdopted(_)
+        | Event::Clock(_)
+        | Event::ClockAcknowledged(_)
+        | Event::Erased(_) => Err(m3(Why::NotOfARequest)),
         Event::Voted(voted) => match voted.decision {
             Choice::Approve => approve(state, voted, seq, ts),
             Choice::Deny => deny(state, voted, seq, ts),

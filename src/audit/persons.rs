@@ -66,6 +66,7 @@ pub(super) fn reviewer(event: &Event) -> Option<(Pseudonym, &Hidden<PersonId>)> 
         | Event::Superseded(_)
         | Event::Expired(_)
         | Event::Clock(_)
-        | Event::ClockAcknowledged(_) => None,
+        | Event::ClockAcknowledged(_)
+        | Event::Erased(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::action::{ActionDigest, Bound, InstanceId, RequestId};
+use crate::action::{ActionDigest, Bound, DisclosureDigest, InstanceId, RequestId};
 use crate::approval::{
     At, Decision, Event, Illegal, MeaningRule, Reassessed, Recorded, RequestState, Requested,
     Started, Status, Voted,
@@ -41,6 +41,8 @@ struct Open {
     /// The bound form, where somebody observes; as bytes it takes a fifth.
     form: Option<Box<[u8]>>,
     view: View,
+    /// The hidden members of its records.
+    hidden: Vec<DisclosureDigest>,
 }
 
 impl Open {
@@ -68,7 +70,12 @@ impl Open {
             state,
             form,
             view: View::Clear,
+            hidden: Vec::new(),
         })
+    }
+
+    fn hides_any(&self, erased: &[DisclosureDigest]) -> bool {
+        self.hidden.iter().any(|digest| erased.contains(digest))
     }
 
     fn apply(&mut self, recorded: &mut Recorded) -> Result<(), Illegal> {
@@ -159,6 +166,17 @@ impl Replay {
                 self.clocks.insert(seq);
                 observe(&recorded, &|| None);
             }
+            Event::Erased(erased) => {
+                let open = self
+                    .open
+                    .values()
+                    .find(|open| open.hides_any(&erased.digests));
+                if open.is_some() {
+                    let why = "it erases a value of a request that is not over";
+                    self.problem(seq, Rule::M10, why);
+                }
+                observe(&recorded, &|| None);
+            }
             Event::ClockAcknowledged(acknowledged) => {
                 if !self.clocks.contains(&acknowledged.clock) {
                     let why = "`clock` names a record that is none of a clock";
@@ -179,6 +197,17 @@ impl Replay {
             | Event::Revoked(_)
             | Event::Expired(_)
             | Event::Reconciled(_) => self.of_request(recorded, observe),
+        }
+    }
+
+    /// Takes note of what a record of a request hides, as long as the request is not over.
+    pub(super) fn hides(
+        &mut self,
+        request: RequestId,
+        digests: impl FnOnce() -> Vec<DisclosureDigest>,
+    ) {
+        if let Some(open) = self.open.get_mut(&request) {
+            open.hidden.append(&mut digests());
         }
     }
 
@@ -227,7 +256,7 @@ impl Replay {
             return;
         };
         let status = by_records(&open.state);
-        if is_open(&status) {
+        if !status.is_over() {
             return;
         }
         let mark = Mark {
@@ -377,25 +406,6 @@ fn note_exception(findings: &mut Findings, seq: At, voted: &Voted) {
 /// What a request is as far as records say, whatever the clock.
 pub(super) fn by_records(state: &RequestState) -> Status {
     state.status(Timestamp::EPOCH)
-}
-
-/// Whether a request can still have records that lead elsewhere.
-fn is_open(status: &Status) -> bool {
-    match status {
-        Status::Pending { .. }
-        | Status::Approved { .. }
-        | Status::Running { .. }
-        | Status::Unresolved { .. } => true,
-        Status::Denied
-        | Status::Finished { .. }
-        | Status::Rejected { .. }
-        | Status::Withdrawn
-        | Status::Superseded { .. }
-        | Status::Cancelled
-        | Status::Revoked
-        | Status::Expired { .. }
-        | Status::Reconciled { .. } => false,
-    }
 }
 
 /// Whether a later edition may let a record of this kind allow what this edition forbids.

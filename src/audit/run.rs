@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::journal::{DecodeError, Decoded, decode};
 use crate::log::{
     Broken, Depth, KnownOr, LogReader, Rule, Statement, Terms, TrustedKeys, Unjudged, Verdict,
-    VerifiedRecord, verify_structure,
+    VerifiedRecord, hidden_in, verify_structure,
 };
 use crate::store::{Found, Query, Store, StoreSecret};
 
@@ -234,7 +234,7 @@ impl Pass {
                 .cloned()
         };
         match decode(record, &lookup) {
-            Ok(Decoded::Event(recorded)) => self.event(*recorded, &lookup),
+            Ok(Decoded::Event(recorded)) => self.event(statement, *recorded, &lookup),
             // The walk over the structure has judged them.
             Ok(Decoded::Genesis | Decoded::Keys(_)) => {}
             Ok(Decoded::NotJudged(unjudged)) => self.not_judged(statement, &unjudged),
@@ -242,7 +242,7 @@ impl Pass {
         }
     }
 
-    fn event(&mut self, recorded: Recorded, lookup: Lookup<'_>) {
+    fn event(&mut self, statement: &Statement, recorded: Recorded, lookup: Lookup<'_>) {
         if let Event::Requested(requested) = &recorded.event
             && let Err(error) = unbind(requested.bound.form(), lookup)
         {
@@ -251,12 +251,16 @@ impl Pass {
                 .problem(recorded.seq, Rule::F6, error.to_string());
         }
         let followed = &mut self.followed;
+        let request = recorded.request;
         self.replay.event(recorded, &mut |recorded, bound| {
             if let Some(Followed { edges, persons }) = followed {
                 edges.expect(recorded, bound);
                 persons.expect(recorded);
             }
         });
+        if let Some(request) = request {
+            self.replay.hides(request, || hidden_in(&statement.body));
+        }
     }
 
     fn not_judged(&mut self, statement: &Statement, unjudged: &Unjudged) {

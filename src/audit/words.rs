@@ -6,9 +6,9 @@ use crate::action::{
     BoundHop, Disclosure, DisclosureDigest, PersonId, Pseudonym, Rebuilt, Unbound, unbind,
 };
 use crate::approval::{
-    Basis, Choice, ClockDoubt, DatasetName, DenialCause, Disposition, EndCode, Event, Exception,
-    Expired, Finding, Finished, Hidden, LossCause, Outcome, Proof, ReassessCause, Reassessed,
-    Renewed, Requested, Started, Timing, Touched, Unmet, Voted,
+    Basis, Choice, ClockDoubt, DatasetName, DenialCause, Disposition, EndCode, Erased, Event,
+    Exception, Expired, Finding, Finished, Hidden, LossCause, Outcome, Proof, ReassessCause,
+    Reassessed, Renewed, Requested, Started, Timing, Touched, Unmet, Voted, Whose,
 };
 use crate::policy::{PolicyRevision, Requirement};
 
@@ -94,7 +94,24 @@ impl Teller<'_> {
                 acknowledged.clock,
                 self.saying(Some(&acknowledged.reason))
             ),
+            Event::Erased(erased) => self.erased(erased),
         }
+    }
+
+    fn erased(&self, erased: &Erased) -> String {
+        let many = match erased.digests.len() {
+            1 => "one hidden value".to_owned(),
+            many => format!("{many} hidden values"),
+        };
+        let whose = match erased.whose {
+            Whose::Values => String::new(),
+            Whose::Person(person) => format!(" that say who {person} is"),
+        };
+        format!(
+            "the operator has erased {many}{whose}, on the ground {}{}",
+            erased.basis,
+            self.saying(Some(&erased.reason))
+        )
     }
 
     fn requested(&self, requested: &Requested, lookup: Lookup<'_>) -> String {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::approval::{At, ClockAcknowledged, Event, Hidden};
-use crate::ledger::{Drafts, LedgerError, Parts};
+use crate::approval::{At, ClockAcknowledged, Event, Hidden, LegalBasis};
+use crate::ledger::{Drafts, Erase, Erasure, LedgerError, Parts};
 use crate::log::{KeyChange, KeyId, Revocation, Role, Seq, Signer};
 
 /// The operator's handle, with the operator's own key, which may live elsewhere than the gate's.
@@ -103,6 +103,33 @@ impl Operator {
     pub async fn revoke_key(&self, key: KeyId, why: Revocation) -> Result<Seq, OperatorError> {
         let change = KeyChange::Revoked { old: key, why };
         self.change_keys(change, Vec::new()).await
+    }
+
+    /// Erases hidden values, and records that, on what ground and why; in one commit, so that neither is without the other.
+    ///
+    /// The digests stay, and with them the action digest, the counted quorum, the separation of duties and every proof. What is erased
+    /// is gone from the store and overwritten in its files; copies that were made before, such as backups, are for whoever made them.
+    /// Values of a request that is not over are still needed and cannot be erased.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotRecorded`] says why nothing was erased.
+    pub async fn erase(
+        &self,
+        what: &Erase,
+        basis: &LegalBasis,
+        reason: &str,
+    ) -> Result<Erasure, OperatorError> {
+        let erased = self.parts.ledger.erase(what, basis, reason).await;
+        erased.map_err(|error| OperatorError::NotRecorded(error.to_string()))
+    }
+
+    /// Makes sure that no byte of what was erased is left in the store's files; whether that was done.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotRecorded`] if the store failed.
+    pub async fn scrub(&self) -> Result<bool, OperatorError> {
+        let scrubbed = self.parts.ledger.scrub().await;
+        scrubbed.map_err(|error| OperatorError::NotRecorded(error.to_string()))
     }
 
     async fn change_keys(

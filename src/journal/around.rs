@@ -1,5 +1,7 @@
-use crate::action::Sealer;
-use crate::approval::{At, ClockAcknowledged, ClockDoubted, PolicyAdopted};
+use crate::action::{DisclosureDigest, Pseudonym, Sealer};
+use crate::approval::{
+    At, ClockAcknowledged, ClockDoubted, Erased, LegalBasis, PolicyAdopted, Whose,
+};
 use crate::canonical::Json;
 
 use super::body::Body;
@@ -65,4 +67,64 @@ pub(super) fn decode_acknowledged(members: &mut Members<'_>, own: At) -> Read<Cl
         clock: parts::seq_from("clock", members.take("clock")?, own)?,
         reason: members.hidden("reason", parts::text_from)?,
     })
+}
+
+pub(super) fn encode_erased(erased: &Erased, sealer: &mut Sealer<'_>) -> Result<Body, EncodeError> {
+    let Erased {
+        basis,
+        whose,
+        digests,
+        reason,
+    } = erased;
+    let digests: Vec<Json> = digests.iter().map(|one| one.to_string().into()).collect();
+    let mut body = Body::default();
+    body.put("basis", basis.as_str());
+    body.put("digests", digests);
+    match whose {
+        Whose::Values => body.put("what", VALUE),
+        Whose::Person(person) => {
+            body.put("person", person.to_string());
+            body.put("what", PERSON);
+        }
+    }
+    body.hide_text("reason", reason, sealer)?;
+    Ok(body)
+}
+
+pub(super) fn decode_erased(members: &mut Members<'_>) -> Read<Erased> {
+    let digests: Option<Vec<DisclosureDigest>> = members
+        .take("digests")?
+        .as_array()
+        .and_then(|all| all.iter().map(digest_from).collect())
+        .filter(|all: &Vec<_>| !all.is_empty());
+    let ascending = |all: &Vec<DisclosureDigest>| {
+        let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+        texts.is_sorted_by(|a, b| a < b)
+    };
+    let person = members.parse_some("person", "a pseudonym", Pseudonym::parse)?;
+    let whose = match (members.text("what")?, person) {
+        (VALUE, None) => Whose::Values,
+        (PERSON, Some(person)) => Whose::Person(person),
+        _ => {
+            return Err(Fault::member(
+                "what",
+                "`value`, or `person` beside a person",
+            ));
+        }
+    };
+    Ok(Erased {
+        basis: members.parse("basis", "a code", |text| LegalBasis::new(text))?,
+        whose,
+        digests: digests
+            .filter(ascending)
+            .ok_or_else(|| Fault::member("digests", "an ascending array of digests"))?,
+        reason: members.hidden("reason", parts::text_from)?,
+    })
+}
+
+const VALUE: &str = "value";
+const PERSON: &str = "person";
+
+fn digest_from(json: &Json) -> Option<DisclosureDigest> {
+    DisclosureDigest::parse(json.as_str()?).ok()
 }

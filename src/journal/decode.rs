@@ -162,6 +162,7 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
         Kind::Reconciled => Event::Reconciled(ended::decode_reconciled(m)?),
         Kind::Clock => Event::Clock(around::decode_clock(m)?),
         Kind::ClockAcknowledged => Event::ClockAcknowledged(around::decode_acknowledged(m, own)?),
+        Kind::Erased => Event::Erased(Box::new(around::decode_erased(m)?)),
         Kind::Genesis => return Ok(Body::Genesis),
         Kind::Granted
         | Kind::GrantRevoked
@@ -173,7 +174,6 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
         | Kind::Reviewed
         | Kind::Viewed
         | Kind::Undelivered
-        | Kind::Erased
         // Read by the log itself, before anybody comes here.
         | Kind::KeyAdded
         | Kind::KeyRotated

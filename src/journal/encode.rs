@@ -88,11 +88,7 @@ pub fn encode(
     writer: Writer,
     salts: &mut dyn SaltSource,
 ) -> Result<Entry, EncodeError> {
-    let of_a_request = !matches!(
-        event,
-        Event::PolicyAdopted(_) | Event::Clock(_) | Event::ClockAcknowledged(_)
-    );
-    if request.is_some() != of_a_request {
+    if request.is_some() == event.is_of_the_log() {
         return Err(EncodeError::Request { kind: event.kind() });
     }
     if let (Event::Requested(requested), Some(request)) = (event, request)
@@ -139,6 +135,7 @@ fn body(event: &Event, sealer: &mut Sealer<'_>) -> Result<Body, EncodeError> {
         Event::ClockAcknowledged(acknowledged) => {
             around::encode_acknowledged(acknowledged, sealer)?
         }
+        Event::Erased(erased) => around::encode_erased(erased, sealer)?,
     })
 }
 
@@ -160,5 +157,6 @@ fn kind_of(event: &Event) -> Kind {
         Event::Reconciled(_) => Kind::Reconciled,
         Event::Clock(_) => Kind::Clock,
         Event::ClockAcknowledged(_) => Kind::ClockAcknowledged,
+        Event::Erased(_) => Kind::Erased,
     }
 }

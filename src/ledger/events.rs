@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::RequestId;
-use crate::approval::{At, Event, Recorded, RequestState};
+use crate::approval::{At, Event, Recorded, RequestState, Whose};
 use crate::journal::{self, Scope, Writer};
 use crate::log::{Entry, RequestRef, Role};
 use crate::store::{ChannelKey, Row, ScopeKey, Tag};
@@ -35,6 +35,8 @@ pub(crate) struct Drafts {
     /// What the request is about, once that is known.
     subject: Option<Subject>,
     admission: Admission,
+    /// How long the log must be when they are written.
+    at_size: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -120,6 +122,7 @@ impl Drafts {
             channels: Vec::new(),
             subject: None,
             admission: Admission::Ordinary,
+            at_size: None,
         }
     }
 
@@ -133,15 +136,17 @@ impl Drafts {
         self.complete = Some(size);
     }
 
+    /// Demands that nothing is written to the log before them from this size on.
+    pub(crate) fn at_size(&mut self, size: u64) {
+        self.at_size = Some(size);
+    }
+
     /// Adds an event, encoded and salted here and now.
     pub(crate) fn push(&mut self, role: Role, event: Event) -> Result<(), LedgerError> {
         if !self.shared.can_sign(role) {
             return Err(LedgerError::NoSuchRole(role));
         }
-        let of_request = match &event {
-            Event::PolicyAdopted(_) | Event::Clock(_) | Event::ClockAcknowledged(_) => None,
-            _ => self.request,
-        };
+        let of_request = self.request.filter(|_| !event.is_of_the_log());
         let writer = match role {
             Role::Desk => Writer::desk(self.shared.enforcement),
             Role::Gate | Role::Operator | Role::Checkpoint => Writer::gate(self.shared.enforcement),
@@ -218,7 +223,23 @@ impl Drafts {
             channels,
             subject: _,
             admission: _,
+            at_size,
         } = self;
+        if at_size.is_some_and(|size| moment.seq.get() != size) {
+            return Err(LedgerError::Moved);
+        }
+        // Who is called otherwise now is not called by the old name again.
+        let bodies = || drafts.iter().map(|draft| draft.entry.body.as_slice());
+        if at_size.is_none() && shared.names_retired(moment.retired(), bodies) {
+            return Err(LedgerError::Moved);
+        }
+        let retired = drafts.iter().find_map(|draft| match &draft.event {
+            Event::Erased(erased) => match erased.whose {
+                Whose::Person(person) => Some(person),
+                Whose::Values => None,
+            },
+            _ => None,
+        });
         if expected
             .iter()
             .any(|(scope, version)| moment.version(scope) != *version)
@@ -291,6 +312,7 @@ impl Drafts {
             rows,
             touched: request.map(|one| one.id).into_iter().collect(),
             keys: None,
+            retired,
         };
         Ok((plan, after))
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 
+use crate::action::Pseudonym;
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
-use crate::log::{Frontier, Head, Seq, Statement, StoredRecord, Trust, leaf_hash};
+use crate::log::{Frontier, Head, Kind, KnownOr, Seq, Statement, StoredRecord, Trust, leaf_hash};
 
 use super::seen::kind_of;
 use super::{LedgerError, Shared, lock};
@@ -25,6 +26,8 @@ const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
 struct Extension {
     /// The keys as of its end.
     trust: Arc<Trust>,
+    /// Pseudonyms that stand for nobody any more.
+    retired: Vec<Pseudonym>,
     frontier: Frontier,
     prev: Digest,
     ts: Timestamp,
@@ -34,6 +37,7 @@ impl Extension {
     fn of(known: &Head, trust: Arc<Trust>) -> Self {
         Self {
             trust,
+            retired: Vec::new(),
             frontier: known.frontier.clone(),
             prev: known.prev,
             ts: known.ts,
@@ -170,6 +174,11 @@ impl Shared {
             self.seen.note(request, kind, record.seq.get());
         }
         self.seen.follow(record.seq.get(), statement.request);
+        if statement.kind == KnownOr::Known(Kind::Erased) {
+            let person = statement.body.get("person").and_then(|json| json.as_str());
+            let person = person.and_then(|text| Pseudonym::parse(text).ok());
+            extension.retired.extend(person);
+        }
         Ok(())
     }
 
@@ -183,6 +192,7 @@ impl Shared {
             return Err(LedgerError::Fork);
         }
         self.rely_on(&extension.trust);
+        self.retire(&extension.retired);
         Ok(())
     }
 }

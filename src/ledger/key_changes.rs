@@ -130,6 +130,7 @@ impl Shared {
                 rows: Vec::new(),
                 touched: Vec::new(),
                 keys: Some(Changing { change, beside }),
+                retired: None,
             };
             Ok((plan, ()))
         };

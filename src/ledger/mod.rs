@@ -11,6 +11,7 @@ mod card;
 mod clock_watch;
 mod courier;
 mod crew;
+mod erasure;
 mod events;
 mod executions;
 mod feed;
@@ -56,6 +57,7 @@ use crate::log::{Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRe
 use crate::notify::Notifier;
 use crate::store::{Store, StoreError, StoreSecret};
 
+pub use erasure::{Erase, Erasure};
 pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
 pub use known_logs::KnownLogsError;

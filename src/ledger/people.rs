@@ -16,6 +16,8 @@ use super::{LedgerError, Shared, lock};
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: Mutex<HashMap<PersonId, Named>>,
+    /// Pseudonyms of persons who were erased since this process opened the log.
+    retired: Mutex<BTreeSet<Pseudonym>>,
 }
 
 /// A person's pseudonym, with the row that makes it last if no commit has carried that yet.
@@ -60,8 +62,10 @@ impl Shared {
 
     /// The pseudonym of a person, made if there is none yet.
     pub(crate) async fn name(&self, person: &PersonId) -> Result<Named, LedgerError> {
-        if let Some(named) = lock(&self.names.known).get(person) {
-            return Ok(named.clone());
+        let retired = |named: &Named| lock(&self.names.retired).contains(&named.pseudonym);
+        let known = lock(&self.names.known).get(person).cloned();
+        if let Some(named) = known.filter(|named| !retired(named)) {
+            return Ok(named);
         }
         let tag = person_tag(&self.secret, person);
         let scope = person_scope(&tag);
@@ -88,10 +92,41 @@ impl Shared {
             },
         };
         // Two callers of one process agree on whoever came first.
-        Ok(lock(&self.names.known)
-            .entry(person.clone())
-            .or_insert(named)
-            .clone())
+        let mut known = lock(&self.names.known);
+        let entry = known.entry(person.clone()).or_insert_with(|| named.clone());
+        if retired(entry) {
+            *entry = named;
+        }
+        Ok(entry.clone())
+    }
+
+    /// Takes note that these pseudonyms stand for nobody any more.
+    pub(super) fn retire(&self, pseudonyms: &[Pseudonym]) {
+        if !pseudonyms.is_empty() {
+            lock(&self.names.retired).extend(pseudonyms);
+        }
+    }
+
+    /// Whether one of the bodies names somebody by a pseudonym that is retired.
+    pub(super) fn names_retired<'b, B: Iterator<Item = &'b [u8]>>(
+        &self,
+        more: &[Pseudonym],
+        bodies: impl FnOnce() -> B,
+    ) -> bool {
+        let retired = lock(&self.names.retired);
+        if retired.is_empty() && more.is_empty() {
+            return false;
+        }
+        let texts: Vec<String> = retired
+            .iter()
+            .chain(more)
+            .map(ToString::to_string)
+            .collect();
+        let named = |body: &[u8]| {
+            let body = String::from_utf8_lossy(body);
+            texts.iter().any(|text| body.contains(text.as_str()))
+        };
+        bodies().any(named)
     }
 
     /// After a commit that carried rows: the persons need no row any more.

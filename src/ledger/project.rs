@@ -161,7 +161,8 @@ fn settles(event: &Event, phase: Phase) -> bool {
         | Event::LeaseRenewed(_)
         | Event::PolicyAdopted(_)
         | Event::Clock(_)
-        | Event::ClockAcknowledged(_) => false,
+        | Event::ClockAcknowledged(_)
+        | Event::Erased(_) => false,
     }
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn links_of(event: &Event, at: At, bound: Option<&Bound>) -> Vec<Link
         | Event::Expired(_)
         | Event::Reconciled(_)
         | Event::Clock(_)
-        | Event::ClockAcknowledged(_) => {}
+        | Event::ClockAcknowledged(_)
+        | Event::Erased(_) => {}
     }
     let Links(mut found) = links;
     found.sort();

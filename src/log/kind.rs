@@ -141,8 +141,8 @@ kinds! {
     Viewed = "viewed", DESK, AsBodySays, Reserved;
     /// Reserved: a notice reached nobody.
     Undelivered = "undelivered", GATE_OR_DESK, AsBodySays, Reserved;
-    /// Reserved: hidden values were erased.
-    Erased = "erased", OPERATOR, Never, Reserved;
+    /// Hidden values were erased.
+    Erased = "erased", OPERATOR, Never, Defined;
     /// A key that the log did not name before.
     KeyAdded = "key_added", OPERATOR, Never, Defined;
     /// A key took another's place.
@@ -164,6 +164,11 @@ impl Kind {
     #[must_use]
     pub const fn is_of_the_log(self) -> bool {
         matches!(self, Self::Genesis) || self.changes_keys()
+    }
+
+    /// Whether what other records are worth rests on its body.
+    pub(super) const fn bears_on_others(self) -> bool {
+        self.changes_keys() || matches!(self, Self::Erased)
     }
 
     /// Whether it changes which keys are in force.

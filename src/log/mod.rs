@@ -76,4 +76,4 @@ pub use self::{
     write::{Position, StatementLimit, TooLarge, write_statement},
 };
 
-pub(crate) use self::{sign::sign_record, tree::node_hash};
+pub(crate) use self::{receipt::open_members, sd::hidden_in, sign::sign_record, tree::node_hash};

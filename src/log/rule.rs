@@ -47,6 +47,7 @@ rules! {
     S10: "The auditor's keys include those of the genesis.";
     S11: "A new key signs the record that names it and never stood in the log; a rotated one signs its rotation.";
     S12: "What a compromised key signed counts only under a checkpoint from outside, and before it was compromised.";
+    S13: "What is erased was hidden before, is erased once, and is gone.";
     M1: "Ids, times and numbers in bodies are well-formed.";
     M2: "The records of a request are about its action digest.";
     M3: "Each record is allowed where it stands.";
@@ -56,6 +57,7 @@ rules! {
     M7: "What must be supplied was supplied.";
     M8: "Policies are adopted before they decide.";
     M9: "Records of testing gates are marked so.";
+    M10: "No value of a request is erased before the request is over.";
 }
 
 impl fmt::Display for Rule {

@@ -32,6 +32,12 @@ impl Names<'_> {
     }
 }
 
+/// The digests of all hidden members of a body; none where it is not as F7 says.
+pub(crate) fn hidden_in(body: &Object) -> Vec<DisclosureDigest> {
+    let covers = covers(body).unwrap_or_default();
+    covers.into_iter().flat_map(|cover| cover.digests).collect()
+}
+
 /// Every object of a body that hides members.
 ///
 /// # Errors
@@ -94,7 +100,7 @@ pub(super) fn digests(value: &Json) -> Option<Vec<DisclosureDigest>> {
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     /// Digests without a disclosure.
-    pub(super) missing: usize,
+    pub(super) missing: Vec<DisclosureDigest>,
     /// Disclosures that no object names.
     pub(super) stray: usize,
     /// Members that collide with another of their object.
@@ -117,12 +123,12 @@ pub(super) fn fill(covers: &[Cover<'_>], opened: &mut [Opened]) -> Hidden {
     opened.sort_by(|a, b| a.digest.as_digest().cmp(b.digest.as_digest()));
     for Cover { names, digests } in covers {
         let mut places = Vec::with_capacity(digests.len());
-        for digest in digests {
-            let digest = digest.as_digest();
+        for named in digests {
+            let digest = named.as_digest();
             let place = opened.partition_point(|one| one.digest.as_digest() < digest);
             let found = opened.get_mut(place);
             let Some(one) = found.filter(|one| one.digest.as_digest() == digest) else {
-                hidden.missing += 1;
+                hidden.missing.push(*named);
                 continue;
             };
             one.used = true;
@@ -141,27 +147,22 @@ pub(super) fn fill(covers: &[Cover<'_>], opened: &mut [Opened]) -> Hidden {
     hidden
 }
 
-/// How many of the hidden members that [`fill`] found without a disclosure are withheld; `None` unless each of
-/// the digests is that of another such member.
+/// Takes the digests that are withheld away from those that [`fill`] found without a disclosure; `false` unless each of them is
+/// that of another such member.
 pub(super) fn withhold(
-    covers: &[Cover<'_>],
-    opened: &[Opened],
+    missing: &mut Vec<DisclosureDigest>,
     mut withheld: Vec<DisclosureDigest>,
-) -> Option<usize> {
-    let count = withheld.len();
-    if count == 0 {
-        return Some(0);
+) -> bool {
+    if withheld.is_empty() {
+        return true;
     }
+    let (before, many) = (missing.len(), withheld.len());
     withheld.sort_unstable_by(|a, b| a.as_digest().cmp(b.as_digest()));
-    withheld.dedup();
-    let given = |digest: &DisclosureDigest| opened.iter().any(|one| one.digest == *digest);
+    let among = |digest: &DisclosureDigest| {
+        let found = withheld.binary_search_by(|one| one.as_digest().cmp(digest.as_digest()));
+        found.is_ok()
+    };
     // Within one body no digest stands twice, so each that is found is another one.
-    let named = covers
-        .iter()
-        .flat_map(|cover| &cover.digests)
-        .filter(|digest| {
-            let found = withheld.binary_search_by(|one| one.as_digest().cmp(digest.as_digest()));
-            found.is_ok() && !given(digest)
-        });
-    (named.count() == count).then_some(count)
+    missing.retain(|digest| !among(digest));
+    before - missing.len() == many
 }

@@ -54,6 +54,9 @@ pub enum Chore {
     DropInstance(InstanceId),
     /// Removes this timer: [`Tended::Done`], or [`Tended::Stale`] if it is gone or was set to another time since.
     DropTimer(TimerRow),
+    /// Makes sure that no byte of what was erased is left in the store's files: [`Tended::Done`], or [`Tended::Stale`] if somebody
+    /// who reads an older state keeps it from that; it is to be tried again then.
+    Scrub,
     /// Removes the timers of a request: [`Tended::Done`], or [`Tended::Stale`] if there was none.
     DropTimers(RequestId),
 }

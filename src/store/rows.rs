@@ -2,7 +2,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::action::{InstanceId, Pseudonym, RequestId};
+use crate::action::{DisclosureDigest, InstanceId, Pseudonym, RequestId};
 use crate::clock::Timestamp;
 use crate::log::Seq;
 
@@ -32,6 +32,23 @@ pub enum Row {
         tag: Tag,
         /// What stands for them in records.
         pseudonym: Pseudonym,
+    },
+    /// Ties a person's tag to a pseudonym that nobody had, in place of the one before; nothing if it was tied to none.
+    Renamed {
+        /// The person.
+        tag: Tag,
+        /// What stands for them in records from now on.
+        pseudonym: Pseudonym,
+    },
+    /// Removes a disclosure for good; that it is not there is a [`Conflict`](super::StoreError::Conflict).
+    ///
+    /// Where it was, no byte of it must be left in what the store itself can overwrite; see
+    /// [`Chore::Scrub`](super::Chore::Scrub).
+    Erased {
+        /// The record that it is filed under.
+        seq: Seq,
+        /// Its digest.
+        digest: DisclosureDigest,
     },
 }
 

@@ -4,6 +4,7 @@
 
 mod around;
 mod ended;
+mod erased;
 mod execution;
 mod parts;
 mod reassessed;
@@ -15,6 +16,7 @@ use crate::clock::Timestamp;
 
 pub use around::{ClockAcknowledged, ClockDoubt, ClockDoubted, PolicyAdopted};
 pub use ended::{Cancelled, Expired, Finding, Reconciled, Revoked, Superseded, Unmet, Withdrawn};
+pub use erased::{Erased, InvalidLegalBasis, LegalBasis, Whose};
 pub use execution::{
     Basis, Counted, DatasetName, Derivation, EndCode, Finished, LeaseRenewed, LossCause, Lost,
     Outcome, ResultDigest, Started, Timing, Touched,
@@ -74,6 +76,8 @@ pub enum Event {
     Clock(ClockDoubted),
     /// The operator trusts it again. Belongs to no request.
     ClockAcknowledged(ClockAcknowledged),
+    /// Hidden values were erased. Belongs to no request.
+    Erased(Box<Erased>),
 }
 
 impl Event {
@@ -96,6 +100,16 @@ impl Event {
             Self::Reconciled(_) => "reconciled",
             Self::Clock(_) => "clock",
             Self::ClockAcknowledged(_) => "clock_acknowledged",
+            Self::Erased(_) => "erased",
         }
+    }
+
+    /// Whether it is about the log itself and belongs to no request.
+    #[must_use]
+    pub const fn is_of_the_log(&self) -> bool {
+        matches!(
+            self,
+            Self::PolicyAdopted(_) | Self::Clock(_) | Self::ClockAcknowledged(_) | Self::Erased(_)
+        )
     }
 }

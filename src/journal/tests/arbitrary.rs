@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::{collection, option};
 
-use crate::action::{Bound, Dataset, PersonId, PrincipalId, TraceId};
+use crate::action::{Bound, Dataset, DisclosureDigest, PersonId, PrincipalId, Pseudonym, TraceId};
 use crate::approval::testkit::*;
 use crate::approval::*;
 use crate::canonical::{Digest, Json, Object};
@@ -374,7 +374,25 @@ fn the_rest() -> impl Strategy<Value = Event> {
             reason,
         })
     });
-    prop_oneof![4 => closed, 4 => plain, 1 => clock, 1 => acknowledged]
+    let erased = (
+        collection::btree_set(any::<[u8; 32]>(), 1..20),
+        option::of(any::<[u8; 16]>()),
+        hidden_text(),
+    )
+        .prop_map(|(digests, person, reason)| {
+            let digest = |bytes: [u8; 32]| DisclosureDigest::from_digest(Digest::from_bytes(bytes));
+            let mut digests: Vec<_> = digests.into_iter().map(digest).collect();
+            digests.sort_by_key(ToString::to_string);
+            Event::Erased(Box::new(Erased {
+                basis: LegalBasis::new("contract.retention:7y").unwrap(),
+                whose: person.map_or(Whose::Values, |bytes| {
+                    Whose::Person(Pseudonym::from_bytes(bytes))
+                }),
+                digests,
+                reason,
+            }))
+        });
+    prop_oneof![4 => closed, 4 => plain, 1 => clock, 1 => acknowledged, 1 => erased]
 }
 
 pub(super) fn events() -> impl Strategy<Value = Event> {

@@ -8,10 +8,18 @@ use super::*;
 use crate::action::{Bound, Dataset, TraceId, Unbound, unbind};
 use crate::approval::testkit::*;
 use crate::approval::*;
-use crate::canonical::Object;
+use crate::canonical::{Digest, Object};
 
 fn known(text: &str) -> Hidden<String> {
     Hidden::Known(text.to_owned())
+}
+
+/// Digests in the order of their texts.
+fn erased(seeds: &[u8]) -> Vec<DisclosureDigest> {
+    let digest = |seed: &u8| DisclosureDigest::from_digest(Digest::sha256(&[*seed]));
+    let mut digests: Vec<_> = seeds.iter().map(digest).collect();
+    digests.sort_by_key(ToString::to_string);
+    digests
 }
 
 fn one_of_each() -> Vec<Event> {
@@ -87,6 +95,12 @@ fn one_of_each() -> Vec<Event> {
             clock: At(6),
             reason: known("the time server was wrong"),
         }),
+        Event::Erased(Box::new(Erased {
+            basis: LegalBasis::new("gdpr_art_17_1_a").unwrap(),
+            whose: Whose::Person(person(1)),
+            digests: erased(&[1, 2]),
+            reason: known("they asked for it"),
+        })),
     ]
 }
 

@@ -35,7 +35,7 @@ const OWN: At = At(1_000);
 
 fn reference(event: &Event) -> Option<RequestRef> {
     let bound = match event {
-        Event::PolicyAdopted(_) | Event::Clock(_) | Event::ClockAcknowledged(_) => return None,
+        event if event.is_of_the_log() => return None,
         Event::Requested(requested) => requested.bound.clone(),
         _ => testkit::bound(testkit::request(9)),
     };

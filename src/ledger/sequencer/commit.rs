@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
 
-use crate::action::RequestId;
+use crate::action::{Pseudonym, RequestId};
 use crate::log::{
     Chain, Chained, Entry, Head, Kind, PAYLOAD_TYPE, Seq, Signer, StoredRecord, Trust, pae,
 };
@@ -41,6 +41,8 @@ struct Built {
     noted: Vec<(RequestId, Kind, u64)>,
     /// The size before, and the head after: what to look for if the commit's fate is unknown.
     head: Option<Head>,
+    /// Pseudonyms that it retires.
+    retired: Vec<Pseudonym>,
     /// The keys after it.
     trust: Option<Arc<Trust>>,
     stopped: Option<LedgerError>,
@@ -163,6 +165,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         noted,
         head,
         trust,
+        retired,
         stopped,
         behind,
     } = built;
@@ -188,6 +191,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         (Ok(()), Some(batch), Some(head)) => {
             let batch = Arc::new(batch);
             let trust = trust.unwrap_or_else(|| shared.trust());
+            shared.retire(&retired);
             shared.committed(&head, &trust, &batch.records, &noted, &touched);
             for (job, place) in jobs {
                 match place {
@@ -250,6 +254,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             seq: Seq::new(chain.size()),
             size: before.size,
             concerned: &built.noted,
+            retired: &built.retired,
         });
         let Some(Plan {
             entries,
@@ -257,6 +262,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             rows,
             touched,
             keys,
+            retired,
         }) = plan
         else {
             continue;
@@ -300,6 +306,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         }
         moved.extend(moves);
         built.touched.extend(touched);
+        built.retired.extend(retired);
         projected.extend(rows);
         *place = Place::Taken(placed);
     }

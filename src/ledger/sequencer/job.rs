@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures::channel::oneshot;
 
-use crate::action::RequestId;
+use crate::action::{Pseudonym, RequestId};
 use crate::clock::Timestamp;
 use crate::log::{Entry, Frontier, KeyChange, Kind, Receipt, Seq, Signer, StoredRecord};
 use crate::store::{Row, ScopeKey};
@@ -24,12 +24,19 @@ pub(crate) struct Moment<'a> {
     pub(crate) size: u64,
     /// The requests that earlier jobs of the batch concern.
     pub(super) concerned: &'a [(RequestId, Kind, u64)],
+    /// Pseudonyms that earlier jobs of the batch have retired.
+    pub(super) retired: &'a [Pseudonym],
 }
 
 impl Moment<'_> {
     /// Whether an earlier job of the batch concerns the request.
     pub(crate) fn concerns(&self, request: &RequestId) -> bool {
         self.concerned.iter().any(|(one, _, _)| one == request)
+    }
+
+    /// The pseudonyms that stand for nobody any more since earlier jobs of the batch.
+    pub(crate) const fn retired(&self) -> &[Pseudonym] {
+        self.retired
     }
 
     /// How often a scope has moved; 0 if never.
@@ -47,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) touched: Vec<RequestId>,
     /// What its one entry changes about the keys of the log.
     pub(crate) keys: Option<Changing>,
+    /// Who is called otherwise after its entries.
+    pub(crate) retired: Option<Pseudonym>,
 }
 
 /// A change of keys, and who signs its record beside the operator.
@@ -89,6 +98,11 @@ impl Written {
     /// The number of the first entry.
     pub(crate) fn first(&self) -> Option<u64> {
         self.placed.first().map(|placed| placed.seq.get())
+    }
+
+    /// The numbers of all entries.
+    pub(crate) fn all(&self) -> impl Iterator<Item = u64> {
+        self.placed.iter().map(|placed| placed.seq.get())
     }
 
     /// The receipt of the last entry.

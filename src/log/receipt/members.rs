@@ -59,6 +59,17 @@ pub(super) struct Opened {
     pub(super) withheld: usize,
 }
 
+/// The hidden members of a record whose disclosures are at hand, in the order of the body, with their digests.
+///
+/// # Errors
+/// [`ReceiptError`] for disclosures that are not those of the record.
+pub(crate) fn open_members(
+    statement: &Statement,
+    disclosures: &[Disclosure],
+) -> Result<Vec<(DisclosureDigest, OpenedMember)>, ReceiptError> {
+    open(statement, disclosures).map(|opened| opened.members)
+}
+
 /// Opens the members of a record that these disclosures are of, in the order of the body.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+pub(crate) use self::members::open_members;
 pub use self::{members::OpenedMember, verified::VerifiedReceipt};
 use super::{
     checkpoint::{Checkpoint, CheckpointError},

@@ -86,8 +86,8 @@ pub(super) struct ExaminedRecord {
     pub(super) faults: Vec<Broken>,
     /// The record, if a key of it was not known: a record that the walk had not reached may have named it.
     pub(super) undecided: Option<Box<Signed>>,
-    /// How many hidden members have no disclosure, those aside that are withheld.
-    pub(super) missing: usize,
+    /// The hidden members that have no disclosure, those aside that are withheld.
+    pub(super) missing: Vec<DisclosureDigest>,
     /// How many disclosures of it are withheld.
     pub(super) withheld: usize,
 }
@@ -101,6 +101,8 @@ pub(super) struct Sound {
     /// The keys that signed it, the named one first.
     pub(super) signers: Vec<KeyId>,
     pub(super) change: Option<Box<KeyChange>>,
+    /// What it says to have been erased.
+    pub(super) erased: Vec<DisclosureDigest>,
     /// For whoever looks at records.
     pub(super) built: Option<Box<(VerifiedRecord, Vec<Disclosure>)>>,
 }
@@ -216,6 +218,7 @@ pub(super) struct Signed {
     outline: Outline,
     unjudged: Option<NotJudged>,
     change: Option<Box<KeyChange>>,
+    erased: Vec<DisclosureDigest>,
     built: Option<(Statement, Vec<Disclosure>)>,
 }
 
@@ -233,7 +236,7 @@ impl Desk<'_> {
             sound: None,
             faults: Vec::new(),
             undecided: None,
-            missing: 0,
+            missing: Vec::new(),
             withheld: 0,
         };
         let signed = match row {
@@ -265,7 +268,7 @@ impl Desk<'_> {
         let quick = Outlined::read(&record.statement).and_then(|outlined| {
             let kind = outlined.outline.kind.known();
             let statement = match self.ground.bodies {
-                Bodies::Judged if !kind.is_some_and(|kind| kind.changes_keys()) => None,
+                Bodies::Judged if !kind.is_some_and(|kind| kind.bears_on_others()) => None,
                 Bodies::Judged | Bodies::Built => Some(outlined.to_statement()?),
             };
             Some((outlined, statement))
@@ -284,11 +287,13 @@ impl Desk<'_> {
             examined.look_at_outline(&outline, &columns);
             let disclosures = self.look_at_hidden(examined, &covers, disclosures, withheld);
             let change = statement.as_ref().and_then(|it| examined.look_at_keys(it));
+            let erased = statement.as_ref().map(|it| examined.look_at_erased(it));
             return Some(Signed {
                 record,
                 outline,
                 unjudged,
                 change,
+                erased: erased.unwrap_or_default(),
                 built: statement
                     .filter(|_| self.ground.bodies == Bodies::Built)
                     .map(|statement| (statement, disclosures)),
@@ -316,16 +321,20 @@ impl Desk<'_> {
                 .copied()
                 .filter(|_| statement.crit.is_empty()),
         });
-        let change = match unjudged {
+        let (change, erased) = match unjudged {
             // An extension may give its members another meaning.
-            Some(_) => None,
-            None => examined.look_at_keys(&statement),
+            Some(_) => (None, Vec::new()),
+            None => (
+                examined.look_at_keys(&statement),
+                examined.look_at_erased(&statement),
+            ),
         };
         Some(Signed {
             record,
             outline,
             unjudged,
             change,
+            erased,
             built: match self.ground.bodies {
                 Bodies::Built => Some((statement, disclosures)),
                 Bodies::Judged => None,
@@ -367,16 +376,13 @@ impl Desk<'_> {
         withheld: Vec<DisclosureDigest>,
     ) -> Vec<Disclosure> {
         let (disclosures, mut opened) = self.read_disclosures(examined, texts);
-        let hidden = sd::fill(covers, &mut opened);
+        let mut hidden = sd::fill(covers, &mut opened);
         examined.withheld = withheld.len();
-        match sd::withhold(covers, &opened, withheld) {
-            Some(count) => examined.missing = hidden.missing - count,
-            None => {
-                examined.missing = hidden.missing;
-                let why = "a disclosure that is said to be withheld is given or not named by it";
-                examined.fault(Rule::S9, why);
-            }
+        if !sd::withhold(&mut hidden.missing, withheld) {
+            let why = "a disclosure that is said to be withheld is given or not named by it";
+            examined.fault(Rule::S9, why);
         }
+        examined.missing = hidden.missing;
         let digests = covers.iter().flat_map(|cover| &cover.digests);
         self.fingerprints
             .extend(digests.map(|digest| fingerprint(digest.as_digest())));
@@ -454,6 +460,20 @@ impl ExaminedRecord {
         }
     }
 
+    /// The digests that it says to have been erased (F6).
+    fn look_at_erased(&mut self, statement: &Statement) -> Vec<DisclosureDigest> {
+        if statement.kind != KnownOr::Known(Kind::Erased) {
+            return Vec::new();
+        }
+        match statement.body.get("digests").and_then(sd::digests) {
+            Some(digests) => digests,
+            None => {
+                self.fault(Rule::F6, "what it erases is no ascending array of digests");
+                Vec::new()
+            }
+        }
+    }
+
     pub(super) fn look_at_signatures(
         &mut self,
         signed: Signed,
@@ -487,6 +507,7 @@ impl ExaminedRecord {
                     outline,
                     unjudged,
                     change,
+                    erased,
                     built,
                 } = signed;
                 let built = built.map(|(statement, disclosures)| {
@@ -499,6 +520,7 @@ impl ExaminedRecord {
                     unjudged,
                     signers,
                     change,
+                    erased,
                     built,
                 });
             }

@@ -13,7 +13,7 @@ use super::{
     terms::Depth,
 };
 use crate::{
-    action::Disclosure,
+    action::{Disclosure, DisclosureDigest},
     canonical::Digest,
     clock::Timestamp,
     log::{
@@ -61,7 +61,8 @@ pub(super) struct Walk<'g> {
     keys_may_differ: bool,
     /// Whether a record that is not judged here may have erased disclosures.
     erasures: bool,
-    missing: Option<Seq>,
+    /// Hidden members without a disclosure that no record has erased so far, and their records.
+    missing: HashMap<DisclosureDigest, Seq>,
     /// The beginnings of the digests of all hidden members, 8 bytes each.
     pub(super) fingerprints: Vec<u64>,
 }
@@ -114,7 +115,7 @@ impl<'g> Walk<'g> {
             // Where only hashes are looked at, nobody follows which keys are in force.
             keys_may_differ: ground.depth == Depth::Hashes,
             erasures: false,
-            missing: None,
+            missing: HashMap::new(),
             fingerprints: Vec::new(),
         }
     }
@@ -254,13 +255,14 @@ impl<'g> Walk<'g> {
         let leaf = leaf.unwrap_or(Digest::from_bytes([0; 32]));
         self.prev = leaf;
         let completed = self.frontier.push(leaf);
-        if missing > 0 {
-            self.missing.get_or_insert(seq);
+        for digest in missing {
+            self.missing.entry(digest).or_insert(seq);
         }
         self.report.withheld += u64::try_from(withheld).unwrap_or(u64::MAX);
         if let Some(says) = says.filter(|_| sound)
             && self.pass_kind(seq, &says)
             && self.pass_keys(seq, &says)
+            && self.pass_erased(seq, &says)
             && let Some(built) = says.built
         {
             let (verified, disclosures) = &*built;
@@ -316,6 +318,7 @@ impl<'g> Walk<'g> {
             unjudged,
             signers: _,
             change: _,
+            erased: _,
             built: _,
         } = says;
         let genesis = *kind == KnownOr::Known(Kind::Genesis);
@@ -328,7 +331,7 @@ impl<'g> Walk<'g> {
                 .add_doubt(format!("record {seq} is not judged: {why}"));
             // Another version or extension may mean anything, keys and erasure included.
             self.keys_may_differ |= kind.is_none_or(Kind::changes_keys);
-            self.erasures |= kind.is_none_or(|kind| kind == Kind::Erased);
+            self.erasures |= kind.is_none();
         }
         self.report.last_ts = Some(*ts);
         let kind = kind.as_str();
@@ -366,6 +369,20 @@ impl<'g> Walk<'g> {
             });
         }
         true
+    }
+
+    /// What it says to have been erased was hidden before, and is gone (S13).
+    fn pass_erased(&mut self, seq: Seq, says: &Sound) -> bool {
+        let before = self.missing.len();
+        for digest in &says.erased {
+            self.missing.remove(digest);
+        }
+        let sound = before - self.missing.len() == says.erased.len();
+        if !sound && !self.erasures {
+            let why = "a value that it erases was not hidden before, was erased already, or is still there";
+            self.broken(seq, Rule::S13, why);
+        }
+        sound
     }
 
     /// What compromised keys signed (S12).
@@ -506,7 +523,7 @@ impl<'g> Walk<'g> {
             let note = format!("{count} hidden members were withheld by whoever made the export");
             self.report.add_note(note);
         }
-        match self.missing {
+        match self.missing.values().min().copied() {
             Some(seq) if self.erasures => self.report.add_doubt(format!(
                 "record {seq}: whether its missing disclosure was erased is not judged"
             )),

@@ -1,10 +1,11 @@
 use futures::future::join_all;
 
+use crate::action::Disclosure;
 use crate::canonical::Digest;
 use crate::clock::Bell;
 use crate::log::{Seq, leaf_hash};
 
-use super::super::{Query, Store};
+use super::super::{Chore, Query, Row, Store, StoreError, Tended};
 use super::author::{
     Draft, append, begin, disclosure, limit, note, refusal, request, scope, secret,
 };
@@ -231,5 +232,46 @@ pub(super) async fn bells_ring_after_commits(store: &impl Store) -> Result<(), N
     must(
         store.append(refusal()).await.is_err(),
         "a refused step is an error",
+    )
+}
+
+pub(super) async fn what_is_erased_is_gone(store: &impl Store) -> Result<(), Nonconformity> {
+    begin(store).await?;
+    let (kept, gone) = (disclosure("kept"), disclosure("gone"));
+    let hidden = vec![kept.clone(), gone.clone()];
+    let first = Draft::of("with values").and("and without", None, Vec::new());
+    append(store, first.and("hides", None, hidden)).await?;
+    let seq = Seq::new(3);
+    let erase = |one: &Disclosure, seq| Row::Erased {
+        seq,
+        digest: one.digest(),
+    };
+    let elsewhere = append(store, Draft::of("no").with([erase(&gone, Seq::new(1))])).await;
+    must(
+        matches!(elsewhere, Err(StoreError::Conflict(_))),
+        "a disclosure is erased where it is filed, or the batch is refused",
+    )?;
+    append(store, Draft::of("erased").with([erase(&gone, seq)])).await?;
+    let left = store
+        .find(Query::Disclosures(vec![seq]))
+        .await?
+        .disclosures()?;
+    must(
+        left == [(seq, kept.clone())],
+        "what is erased is gone, and nothing else is",
+    )?;
+    let again = append(store, Draft::of("again").with([erase(&gone, seq)])).await;
+    must(
+        matches!(again, Err(StoreError::Conflict(_))),
+        "what is not there is not erased",
+    )?;
+    let twice = Draft::of("twice").with([erase(&kept, seq), erase(&kept, seq)]);
+    must(
+        matches!(append(store, twice).await, Err(StoreError::Conflict(_))),
+        "nothing is erased twice in a batch",
+    )?;
+    must(
+        matches!(store.tend(Chore::Scrub).await?, Tended::Done),
+        "a store that nobody reads can be scrubbed",
     )
 }

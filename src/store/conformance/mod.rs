@@ -50,6 +50,8 @@ where
     projections::timers_are_found_by_time(&make().await).await?;
     projections::the_graph_is_walked_both_ways(&make().await).await?;
     projections::persons_have_one_pseudonym(&make().await).await?;
+    projections::persons_are_renamed(&make().await).await?;
+    log::what_is_erased_is_gone(&make().await).await?;
     chores::notices_are_claimed_by_lease(&make().await).await?;
     chores::one_notice_of_a_request_is_out_at_a_time(&make().await).await?;
     chores::the_next_notice_is_foretold(&make().await).await?;

@@ -326,3 +326,36 @@ pub(super) async fn persons_have_one_pseudonym(store: &impl Store) -> Result<(),
         "a pseudonym that is taken refuses the whole batch",
     )
 }
+
+pub(super) async fn persons_are_renamed(store: &impl Store) -> Result<(), Nonconformity> {
+    begin(store).await?;
+    let (tag, name) = (
+        |number| Tag::from_bytes([number; 32]),
+        |number| Pseudonym::from_bytes([number; 16]),
+    );
+    let tie = |number| Row::Pseudonym {
+        tag: tag(number),
+        pseudonym: name(number),
+    };
+    let rename = |number, to| Row::Renamed {
+        tag: tag(number),
+        pseudonym: name(to),
+    };
+    append(store, Draft::of("tied").with([tie(1), tie(2)])).await?;
+    append(
+        store,
+        Draft::of("renamed").with([rename(1, 9), rename(3, 8)]),
+    )
+    .await?;
+    let find = async |number| store.find(Query::Pseudonym(tag(number))).await?.pseudonym();
+    must(
+        find(1).await? == Some(name(9)) && find(2).await? == Some(name(2)),
+        "a person who is renamed has the new pseudonym, and nobody else has",
+    )?;
+    must(find(3).await?.is_none(), "nobody is named by being renamed")?;
+    let taken = append(store, Draft::of("taken").with([rename(1, 2)])).await;
+    must(
+        matches!(taken, Err(StoreError::Conflict(_))),
+        "a person is not renamed to what another is called",
+    )
+}

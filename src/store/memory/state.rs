@@ -68,6 +68,7 @@ impl State {
         let mut notices: HashSet<NoticeId> = HashSet::new();
         let mut tags: HashMap<Tag, Pseudonym> = HashMap::new();
         let mut persons: HashMap<Pseudonym, Tag> = HashMap::new();
+        let mut erased = HashSet::new();
         for row in &batch.rows {
             match row {
                 Row::Outbox(new) => {
@@ -86,6 +87,22 @@ impl State {
                         || person.is_some_and(|one| one != *tag)
                     {
                         return Err(StoreError::Conflict("a pseudonym of another person"));
+                    }
+                }
+                Row::Renamed { tag, pseudonym } => {
+                    let taken = self.persons.get(pseudonym).is_some_and(|one| one != tag);
+                    if taken || persons.contains_key(pseudonym) {
+                        return Err(StoreError::Conflict("a pseudonym of another person"));
+                    }
+                }
+                Row::Erased { seq, digest } => {
+                    let filed = self.disclosures.get(seq);
+                    let there =
+                        filed.is_some_and(|filed| filed.iter().any(|one| one.digest() == *digest));
+                    if !there || !erased.insert((*seq, *digest)) {
+                        return Err(StoreError::Conflict(
+                            "a disclosure to be erased is not there",
+                        ));
                     }
                 }
                 Row::Request(_)
@@ -157,6 +174,18 @@ impl State {
             Row::Pseudonym { tag, pseudonym } => {
                 self.pseudonyms.insert(tag, pseudonym);
                 self.persons.insert(pseudonym, tag);
+            }
+            Row::Renamed { tag, pseudonym } => {
+                if let Some(before) = self.pseudonyms.get_mut(&tag) {
+                    self.persons.remove(before);
+                    *before = pseudonym;
+                    self.persons.insert(pseudonym, tag);
+                }
+            }
+            Row::Erased { seq, digest } => {
+                if let Some(filed) = self.disclosures.get_mut(&seq) {
+                    filed.retain(|one| one.digest() != digest);
+                }
             }
         }
     }

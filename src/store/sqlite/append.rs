@@ -6,8 +6,9 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Statement, StatementStatus, params,
 };
 
+use crate::action::{Disclosure, DisclosureDigest};
 use crate::canonical::Digest;
-use crate::log::{Head, encode_signatures, leaf_hash};
+use crate::log::{Head, Seq, encode_signatures, leaf_hash};
 
 use super::super::error::StoreError;
 use super::super::rows::{EdgeRow, NodeRow, OutboxRow, RequestRow, Row, TimerRow};
@@ -256,9 +257,44 @@ fn put(conn: &Connection, row: &Row) -> Result<(), StoreError> {
                 .map_err(taken("a pseudonym of another person"))
                 .map(drop);
         }
+        Row::Renamed { tag, pseudonym } => {
+            return conn
+                .prepare_cached("UPDATE person SET pseudonym = ?2 WHERE tag = ?1")
+                .and_then(|mut update| update.execute(params![tag, pseudonym]))
+                .map_err(taken("a pseudonym of another person"))
+                .map(drop);
+        }
+        Row::Erased { seq, digest } => return erase(conn, *seq, digest),
     }
     .map_err(store_error)
     .map(drop)
+}
+
+/// Overwrites a disclosure with zeros.
+fn erase(conn: &Connection, seq: Seq, digest: &DisclosureDigest) -> Result<(), StoreError> {
+    let filed = conn
+        .prepare_cached("SELECT place, text FROM disclosure WHERE place >= ?1 AND place < ?2")
+        .and_then(|mut select| {
+            let range = params![first_place(seq.get()), first_place(seq.next().get())];
+            select
+                .query_map(range, |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+                })?
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(store_error)?;
+    let found = filed
+        .into_iter()
+        .find(|(_, text)| Disclosure::parse(text).is_ok_and(|one| one.digest() == *digest));
+    let Some((place, _)) = found else {
+        return Err(StoreError::Conflict(
+            "a disclosure to be erased is not there",
+        ));
+    };
+    conn.pragma_update(None, "secure_delete", true)
+        .and_then(|()| conn.execute("DELETE FROM disclosure WHERE place = ?1", [place]))
+        .and_then(|_| conn.pragma_update(None, "secure_delete", false))
+        .map_err(store_error)
 }
 
 /// Hashes the statements once more as they now stand in the file's pages.

@@ -183,6 +183,9 @@ impl SqliteStore {
         if !self.pool.read(|conn| tend::worthwhile(conn, &chore))? {
             return Ok(Tended::Claimed(Vec::new()));
         }
+        if let Chore::Scrub = chore {
+            return tend::scrub(&writing.hold()?.conn);
+        }
         if let Chore::PutInstance { instance, .. } = &chore {
             self.instances.hold(*instance, &self.runtime)?;
         }

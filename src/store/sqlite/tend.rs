@@ -46,11 +46,24 @@ pub(super) fn tend(conn: &Connection, chore: Chore) -> Result<Tended, StoreError
             conn.prepare_cached("DELETE FROM timer WHERE request = ?1 AND what = ?2 AND due = ?3")
                 .and_then(|mut delete| delete.execute(params![request, what, due])),
         ),
+        // Needs to be outside of a transaction; see `scrub`.
+        Chore::Scrub => Ok(Tended::Stale),
         Chore::DropTimers(request) => changed(
             conn.prepare_cached("DELETE FROM timer WHERE request = ?1")
                 .and_then(|mut delete| delete.execute([request])),
         ),
     }
+}
+
+/// Puts all that was written into the database and empties the write-ahead log, in which what was erased is still to be read.
+pub(super) fn scrub(conn: &Connection) -> Result<Tended, StoreError> {
+    let busy: i64 = conn
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(store_error)?;
+    Ok(match busy {
+        0 => Tended::Done,
+        _ => Tended::Stale,
+    })
 }
 
 fn changed(rows: rusqlite::Result<usize>) -> Result<Tended, StoreError> {

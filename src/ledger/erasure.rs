@@ -1,0 +1,273 @@
+//! Erasing hidden values, together with the record that says so.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::action::{DisclosureDigest, PersonId, Pseudonym, RequestId, SaltSource};
+use crate::approval::{Erased, Event, Hidden, LegalBasis, Whose};
+use crate::audit::person_tag;
+use crate::canonical::Json;
+use crate::clock::Timestamp;
+use crate::log::{OpenedMember, Role, Seq, Statement, StoredRecord, open_members};
+use crate::store::{Chore, Query, Row, Tended};
+
+use super::open::salts;
+use super::{Drafts, LedgerError, Shared};
+
+/// How many digests one record names, so that it keeps within the usual limit of a statement.
+const A_RECORD: usize = 256;
+/// How many records are read in one go.
+const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
+    Some(page) => page,
+    None => NonZeroU32::MIN,
+};
+/// How often it is tried again because the log went on meanwhile.
+const ROUNDS: usize = 8;
+/// A vote's salt says nothing about anybody, and without it nobody could show what the reviewer was shown.
+const SHOWN_SALT: &str = "shown_salt";
+
+/// What is to be erased; requests that it concerns must be over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Erase {
+    /// Hidden members of one record, by their JSON pointers (RFC 6901) in its body: `/bound/parameters/to`.
+    Values {
+        /// The record.
+        record: Seq,
+        /// The members; each must be there.
+        members: Vec<String>,
+    },
+    /// All hidden values of a request and of what was decided about it.
+    Request(RequestId),
+    /// Who a person is, wherever records say it, and what the person wrote at a desk. From then on the log calls the person
+    /// otherwise, so that what comes later is not tied to what was.
+    Person(PersonId),
+}
+
+/// What was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// The records that say so.
+    pub records: Vec<Seq>,
+    /// How many values are gone.
+    pub values: usize,
+    /// Whether no byte of them is left in the store's files. If not, somebody reads an older state of it: erase nothing once more, with
+    /// [`Operator::scrub`](crate::host::Operator::scrub).
+    pub scrubbed: bool,
+}
+
+/// What was found to erase.
+#[derive(Default)]
+struct Found {
+    values: Vec<(Seq, DisclosureDigest)>,
+    requests: BTreeSet<RequestId>,
+    /// Up to where the log was read, where all of it must have been.
+    read: Option<u64>,
+    renamed: Option<(Pseudonym, Row)>,
+}
+
+impl Shared {
+    /// Erases and records it, in one commit.
+    pub(crate) async fn erase(
+        self: &Arc<Self>,
+        what: &Erase,
+        basis: &LegalBasis,
+        reason: &str,
+    ) -> Result<Erasure, LedgerError> {
+        for _ in 0..ROUNDS {
+            let found = self.find_erasable(what).await?;
+            match self.write_erasure(found, basis, reason).await {
+                Err(LedgerError::Moved) => {}
+                written => return written,
+            }
+        }
+        Err(LedgerError::Illegal(
+            "the log went on each time before the erasure was written: try again when less is going on".to_owned(),
+        ))
+    }
+
+    /// Makes sure that nothing of what was erased is left in the store's files.
+    pub(crate) async fn scrub(&self) -> Result<bool, LedgerError> {
+        Ok(matches!(self.store.tend(Chore::Scrub).await?, Tended::Done))
+    }
+
+    async fn write_erasure(
+        self: &Arc<Self>,
+        found: Found,
+        basis: &LegalBasis,
+        reason: &str,
+    ) -> Result<Erasure, LedgerError> {
+        let Found {
+            values,
+            requests,
+            read,
+            renamed,
+        } = found;
+        for request in requests {
+            let folded = self.request(request).await?;
+            let over = folded.is_some_and(|one| one.state.status(Timestamp::EPOCH).is_over());
+            if !over {
+                return Err(LedgerError::Illegal(format!(
+                    "request {request} is not over: close it first, since its values are still needed"
+                )));
+            }
+        }
+        if values.is_empty() {
+            return Err(LedgerError::Illegal(
+                "there is nothing left to erase".to_owned(),
+            ));
+        }
+        let whose = renamed
+            .as_ref()
+            .map_or(Whose::Values, |(person, _)| Whose::Person(*person));
+        let mut digests: Vec<DisclosureDigest> = values.iter().map(|(_, digest)| *digest).collect();
+        digests.sort_by_cached_key(ToString::to_string);
+        let mut drafts: Option<Drafts> = None;
+        for part in digests.chunks(A_RECORD) {
+            let event = Event::Erased(Box::new(Erased {
+                basis: basis.clone(),
+                whose,
+                digests: part.to_vec(),
+                reason: Hidden::Known(reason.to_owned()),
+            }));
+            match &mut drafts {
+                None => drafts = Some(Drafts::log(self, Role::Operator, event)?),
+                Some(drafts) => drafts.push(Role::Operator, event)?,
+            }
+        }
+        let mut drafts = drafts.ok_or(LedgerError::Panicked)?;
+        let many = values.len();
+        let gone = values
+            .into_iter()
+            .map(|(seq, digest)| Row::Erased { seq, digest });
+        drafts.rows(gone.chain(renamed.map(|(_, row)| row)));
+        if let Some(size) = read {
+            drafts.at_size(size);
+        }
+        let (written, _) = drafts.append().await?;
+        Ok(Erasure {
+            records: written.all().map(Seq::new).collect(),
+            values: many,
+            scrubbed: self.scrub().await?,
+        })
+    }
+
+    async fn find_erasable(&self, what: &Erase) -> Result<Found, LedgerError> {
+        match what {
+            Erase::Values { record, members } => self.find_values(*record, members).await,
+            Erase::Request(request) => {
+                let mut found = Found::default();
+                for row in self.store.find(Query::Request(*request)).await?.records()? {
+                    self.look(&mut found, &row, &|_, _| true).await?;
+                }
+                Ok(found)
+            }
+            Erase::Person(person) => self.find_person(person).await,
+        }
+    }
+
+    async fn find_values(&self, seq: Seq, members: &[String]) -> Result<Found, LedgerError> {
+        let rows = self.store.read(seq, NonZeroU32::MIN).await?;
+        let row = rows.into_iter().find(|row| row.seq == seq);
+        let row = row.ok_or_else(|| LedgerError::Illegal(format!("there is no record {seq}")))?;
+        let mut found = Found::default();
+        let named = |member: &OpenedMember, _: &Statement| members.contains(&member.pointer());
+        self.look(&mut found, &row, &named).await?;
+        if found.values.len() == members.iter().collect::<BTreeSet<_>>().len() {
+            Ok(found)
+        } else {
+            Err(LedgerError::Illegal(format!(
+                "record {seq} has not all of these hidden members, or they were erased already"
+            )))
+        }
+    }
+
+    async fn find_person(&self, person: &PersonId) -> Result<Found, LedgerError> {
+        let tag = person_tag(&self.secret, person);
+        let known = self.store.find(Query::Pseudonym(tag)).await?.pseudonym()?;
+        let pseudonym =
+            known.ok_or_else(|| LedgerError::Illegal("no record names this person".to_owned()))?;
+        let fresh = salts().salt().map_err(|_| LedgerError::NoEntropy)?;
+        let fresh = Pseudonym::from_bytes(*fresh.as_bytes());
+        let text = pseudonym.to_string();
+        let mut found = Found {
+            renamed: Some((
+                pseudonym,
+                Row::Renamed {
+                    tag,
+                    pseudonym: fresh,
+                },
+            )),
+            ..Found::default()
+        };
+        let theirs = |member: &OpenedMember, statement: &Statement| is_of(member, statement, &text);
+        let head = self.store.head().await?.ok_or(LedgerError::Rollback)?;
+        let mut next = 0;
+        while next < head.size {
+            let page = self.store.read(Seq::new(next), PAGE).await?;
+            let Some(last) = page.last() else {
+                return Err(LedgerError::Rollback);
+            };
+            next = last.seq.next().get();
+            for row in page.iter().filter(|row| row.seq.get() < head.size) {
+                let names = std::str::from_utf8(&row.statement).is_ok_and(|it| it.contains(&text));
+                if names {
+                    self.look(&mut found, row, &theirs).await?;
+                }
+            }
+        }
+        found.read = Some(head.size);
+        Ok(found)
+    }
+
+    /// Takes the hidden members of a record that are still there and that `wanted` asks for.
+    async fn look(
+        &self,
+        found: &mut Found,
+        row: &StoredRecord,
+        wanted: &(dyn Fn(&OpenedMember, &Statement) -> bool + Sync),
+    ) -> Result<(), LedgerError> {
+        let record = self.verify_news(row).await?;
+        let beside = self.store.find(Query::Disclosures(vec![row.seq])).await?;
+        let beside = beside.disclosures()?;
+        let beside: Vec<_> = beside.into_iter().map(|(_, one)| one).collect();
+        let statement = record.statement();
+        let members = open_members(statement, &beside).map_err(|error| LedgerError::Tampered {
+            seq: row.seq.get(),
+            why: error.to_string(),
+        })?;
+        found.requests.extend(statement.request);
+        let members = members
+            .into_iter()
+            .filter(|(_, member)| wanted(member, statement))
+            .map(|(digest, _)| (row.seq, digest));
+        found.values.extend(members);
+        Ok(())
+    }
+}
+
+/// Whether a hidden member says who the person is, or is what the person wrote.
+fn is_of(member: &OpenedMember, statement: &Statement, person: &str) -> bool {
+    let Some(object) = at(&Json::from(statement.body.clone()), member.object()).cloned() else {
+        return false;
+    };
+    let named = object
+        .as_object()
+        .and_then(|object| object.get("person")?.as_str());
+    named == Some(person) && member.name() != SHOWN_SALT
+}
+
+/// What a JSON pointer points to.
+fn at<'j>(json: &'j Json, pointer: &str) -> Option<&'j Json> {
+    let mut here = json;
+    for token in pointer.split('/').skip(1) {
+        let name = token.replace("~1", "/").replace("~0", "~");
+        here = match here {
+            Json::Object(object) => object.get(&name)?,
+            Json::Array(items) => items.get(name.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(here)
+}
