@@ -93,10 +93,10 @@ impl<'a> Export<'a> {
     /// # Errors
     /// [`ExportError`]; of those that say so, nothing was written.
     pub fn to_tiles(self, directory: impl AsRef<Path>) -> Result<Exported, ExportError> {
-        self.to_tiles_on(&mut System, directory.as_ref())
+        self.tiles_on(&mut System, directory.as_ref())
     }
 
-    pub(super) fn to_tiles_on(
+    pub(super) fn tiles_on(
         mut self,
         disk: &mut dyn Disk,
         directory: &Path,
@@ -109,10 +109,10 @@ impl<'a> Export<'a> {
     /// # Errors
     /// [`ExportError`]; a file that is there already is not touched.
     pub fn to_jsonl(self, file: impl AsRef<Path>) -> Result<Exported, ExportError> {
-        self.to_jsonl_on(&mut System, file.as_ref())
+        self.jsonl_on(&mut System, file.as_ref())
     }
 
-    pub(super) fn to_jsonl_on(
+    pub(super) fn jsonl_on(
         mut self,
         disk: &mut dyn Disk,
         file: &Path,

@@ -150,10 +150,7 @@ pub(super) fn survey(
 }
 
 /// The next records, of which each is in its place and whole.
-pub(super) fn rows(
-    reader: &mut dyn LogReader,
-    from: u64,
-) -> Result<Vec<Box<RowRecord>>, ExportError> {
+pub(super) fn rows(reader: &mut dyn LogReader, from: u64) -> Result<Vec<RowRecord>, ExportError> {
     let rows = reader.records(Seq::new(from), ROWS)?;
     let mut sound = Vec::with_capacity(rows.len());
     for (expected, row) in (from..).zip(rows) {
@@ -176,7 +173,7 @@ pub(super) fn rows(
             let why = "it has more than 8 signatures";
             return Err(broken(expected, Rule::S2, why));
         }
-        sound.push(row);
+        sound.push(*row);
     }
     Ok(sound)
 }

@@ -54,7 +54,7 @@ fn stop_everywhere(before: u64, size: u64) {
     let start = folder.path().join("start");
     if before > 0 {
         let exported = Export::of(&mut log.at(before))
-            .to_tiles_on(&mut Faulty::sound(), &start)
+            .tiles_on(&mut Faulty::sound(), &start)
             .unwrap();
         assert_eq!((exported.from, exported.size), (0, before));
     }
@@ -62,7 +62,7 @@ fn stop_everywhere(before: u64, size: u64) {
     let whole = folder.path().join("whole");
     Export::of(&mut log.clone())
         .disclosing(Disclosing::Everything)
-        .to_tiles_on(&mut Faulty::sound(), &whole)
+        .tiles_on(&mut Faulty::sound(), &whole)
         .unwrap();
     assert_eq!(
         log.verdict(&mut TilesReader::open(&whole).unwrap()),
@@ -79,7 +79,7 @@ fn stop_everywhere(before: u64, size: u64) {
             let mut disk = Faulty::stopping_at(stop);
             let run = Export::of(&mut log.clone())
                 .disclosing(Disclosing::Everything)
-                .to_tiles_on(&mut disk, &place);
+                .tiles_on(&mut disk, &place);
             if run.is_ok() {
                 operations = stop;
                 break;
@@ -101,7 +101,7 @@ fn stop_everywhere(before: u64, size: u64) {
             }
             let exported = Export::of(&mut log.clone())
                 .disclosing(Disclosing::Everything)
-                .to_tiles_on(&mut Faulty::sound(), &place)
+                .tiles_on(&mut Faulty::sound(), &place)
                 .unwrap();
             assert_eq!(exported.size, size, "{at}");
             // With what only the smaller tree had.
@@ -139,7 +139,7 @@ fn replacing_disclosures_may_stop_anywhere() {
     let folder = tempfile::tempdir().unwrap();
     let start = folder.path().join("start");
     Export::of(&mut log.clone())
-        .to_tiles_on(&mut Faulty::sound(), &start)
+        .tiles_on(&mut Faulty::sound(), &start)
         .unwrap();
     for loss in LOSSES {
         for stop in 0.. {
@@ -149,7 +149,7 @@ fn replacing_disclosures_may_stop_anywhere() {
             let run = Export::of(&mut log.clone())
                 .disclosing(Disclosing::Everything)
                 .replacing_disclosures()
-                .to_tiles_on(&mut disk, &place);
+                .tiles_on(&mut disk, &place);
             let ended = run.is_ok();
             disk.lose(loss);
             let mut copy = TilesReader::open(&place).unwrap();
@@ -175,7 +175,7 @@ fn a_file_of_lines_is_there_whole_or_not_at_all() {
         for stop in 0.. {
             let path = folder.path().join(format!("{loss:?}-{stop}.jsonl"));
             let mut disk = Faulty::stopping_at(stop);
-            let run = Export::of(&mut log.clone()).to_jsonl_on(&mut disk, &path);
+            let run = Export::of(&mut log.clone()).jsonl_on(&mut disk, &path);
             disk.lose(loss);
             if run.is_ok() || path.exists() {
                 let mut copy = JsonlReader::open(&path).unwrap();
@@ -187,7 +187,7 @@ fn a_file_of_lines_is_there_whole_or_not_at_all() {
             }
             if !path.exists() {
                 Export::of(&mut log.clone())
-                    .to_jsonl_on(&mut Faulty::sound(), &path)
+                    .jsonl_on(&mut Faulty::sound(), &path)
                     .unwrap();
             }
         }

@@ -98,7 +98,7 @@ fn a_tall_tree_grows_by_its_right_edge() {
     for size in sizes {
         tall.size = size;
         let exported = Export::of(&mut tall)
-            .to_tiles_on(&mut Faulty::sound(), folder.path())
+            .tiles_on(&mut Faulty::sound(), folder.path())
             .unwrap();
         assert_eq!((exported.from, exported.size), (published, size));
         published = size;

@@ -22,7 +22,7 @@ use crate::{
         run::{Exported, Exporting, Progress},
         survey::{Start, Surveyed, broken, genesis, rows, survey},
     },
-    log::{Checkpoint, Frontier, Rule},
+    log::{Checkpoint, Frontier, RowRecord, Rule},
 };
 
 /// Full tiles are this long.
@@ -133,7 +133,7 @@ impl Tree {
         surveyed: &Surveyed,
     ) -> Result<(), ExportError> {
         let (mut entries, mut signatures) = (Vec::new(), Vec::new());
-        let mut waiting = Vec::new().into_iter();
+        let mut waiting = Vec::<RowRecord>::new().into_iter();
         while self.frontier.size() < surveyed.size {
             let Some(row) = waiting.next() else {
                 waiting = rows(exporting.reader, self.frontier.size())?.into_iter();
@@ -142,12 +142,11 @@ impl Tree {
                 }
                 continue;
             };
-            let row: Box<crate::log::RowRecord> = row;
             bundle::write_entry(&mut entries, &row.record.statement);
             bundle::write_signatures(&mut signatures, &row.record.signatures);
             self.push(place, row.record.leaf)?;
             let size = self.frontier.size();
-            if size % WIDTH == 0 || size == surveyed.size {
+            if size.is_multiple_of(WIDTH) || size == surveyed.size {
                 let number = (size - 1) / WIDTH;
                 place.put_bundle(Sort::Entries, number, size, &entries)?;
                 place.put_bundle(Sort::Signatures, number, size, &signatures)?;
