@@ -187,6 +187,45 @@ fn the_second_verifier_needs_each_of_its_rules() {
 }
 
 #[test]
+fn the_second_verifier_writes_nothing_beside_whoever_writes() {
+    if !is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let empty = empty_store();
+    let place = Folder {
+        path: folder.path(),
+        empty: &empty,
+    };
+    let (image, keys) = golden::sound();
+    let case = place.lay("log", "sound".to_owned(), &image, &keys, &[]);
+    let files = || {
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "list")
+            .collect();
+        names.sort();
+        names
+    };
+    let alone = files();
+    let found = &asked_in_python(folder.path(), &[case.line()])[0];
+    assert_eq!(found.0.exit, 3, "{}", found.1);
+    assert_eq!(files(), alone);
+
+    // The change stands in the write-ahead log alone.
+    let writer = rusqlite::Connection::open(&case.store).unwrap();
+    writer
+        .execute("UPDATE record SET ts = ts + 1 WHERE seq = 3", [])
+        .unwrap();
+    let beside = files();
+    assert_eq!(beside.len(), alone.len() + 2);
+    let found = &asked_in_python(folder.path(), &[case.line()])[0];
+    assert_eq!(found.0.to_string(), "broken at 3 by S8", "{}", found.1);
+    assert_eq!(files(), beside);
+}
+
+#[test]
 fn two_verifiers_agree_on_random_logs() {
     if is_there() {
         agree_on(1, 60, 60, 1);

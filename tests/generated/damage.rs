@@ -611,8 +611,13 @@ fn flip(dice: &mut Dice, bytes: &mut Vec<u8>) {
 
 /// Takes a role or a key out of a genesis, or puts a doubtful one in.
 pub fn change_genesis(dice: &mut Dice, body: &mut Value) {
-    let keys = body["keys"].as_array_mut().unwrap();
+    let Some(keys) = body["keys"].as_array_mut().filter(|keys| !keys.is_empty()) else {
+        return;
+    };
     let at = dice.below(keys.len());
+    if !keys[at].is_object() {
+        return;
+    }
     match dice.below(5) {
         0 => drop(keys.remove(at)),
         1 => keys[at]["roles"] = json!(["checkpoint", "desk", "gate", "operator"]),
