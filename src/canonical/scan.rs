@@ -81,10 +81,14 @@ impl<'t> Scan<'t> {
             self.rest().get(digits.len()),
             Some(b'.' | b'e' | b'E' | b'+' | b'-')
         );
+        if !spelled || !ends {
+            return None;
+        }
+        // At most 16 digits, so that the sum stays far below 2^64.
         let magnitude = digits
             .iter()
             .fold(0, |sum: u64, digit| sum * 10 + u64::from(digit & 0x0F));
-        if !spelled || !ends || magnitude > LARGEST_INTEGER {
+        if magnitude > LARGEST_INTEGER {
             return None;
         }
         self.at += digits.len();
