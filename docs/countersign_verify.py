@@ -338,6 +338,7 @@ class Malformed(ValueError):
 
 
 Checkpoint = collections.namedtuple("Checkpoint", "origin size root")
+Anchor = collections.namedtuple("Anchor", "size root trusted")  # a checkpoint from outside
 Note = collections.namedtuple("Note", "text signatures")  # signatures: [(name, hint, bytes)]
 
 
@@ -1801,10 +1802,24 @@ class Log:
         self.finish(store.head(), bool(checkpoints))
 
     def read_anchors(self, notes):
-        """The checkpoints from outside that a trusted key has signed; the others are ignored."""
-        keys = [public for public, roles in self.trusted.items() if "checkpoint" in roles]
-        read = [self.read_signed(note, keys)[0] for note in notes] if keys else []
-        return collections.deque(sorted((one for one in read if one and one.size > 0), key=lambda one: one.size))
+        """The checkpoints from outside, the smallest first. What cannot be used is a doubt, and what is of another log nothing at all."""
+        trusted = [public for public, roles in self.trusted.items() if "checkpoint" in roles]
+        anchors = []
+        for note in notes:
+            try:
+                checkpoint = read_checkpoint(read_note(note).text)
+            except Malformed as error:
+                self.doubt(f"a checkpoint from outside cannot be used: {error}")
+                continue
+            if self.origin is not None and checkpoint.origin != self.origin:
+                continue
+            why = self.read_signed(note, trusted)[1] if trusted else UNKNOWN_SIGNER
+            of_the_log = why == UNKNOWN_SIGNER and self.keys and not self.read_signed(note, self.checkpoint_keys())[1]
+            if checkpoint.size == 0 or (why and not of_the_log):
+                self.doubt(f"a checkpoint from outside cannot be used: {why or 'it covers nothing'}")
+            else:
+                anchors.append(Anchor(checkpoint.size, checkpoint.root, trusted=not why))
+        return collections.deque(sorted(anchors, key=lambda anchor: anchor.size))
 
     def pass_row(self, row, texts):
         """Bytes and structure. Returns the record if nothing is wrong with them, so that its meaning can be judged."""
@@ -1896,8 +1911,10 @@ class Log:
     def finish(self, head, beyond):
         """What stands for the whole log."""
         last = max(self.next - 1, 0)
-        if self.anchors:
-            self.holds(self.next, s7_beyond, self, True)
+        # Of a size that the log has not, only the auditor can say whose the key was.
+        self.holds(self.next, s7_beyond, self, any(anchor.trusted for anchor in self.anchors))
+        if any(not anchor.trusted for anchor in self.anchors):
+            self.doubt("a checkpoint from outside is of more records than there are, by a key that is not trusted")
         self.holds(self.next, s7_beyond, self, beyond)
         for level, number in self.stored_subtrees:
             self.holds(min(self.next, ((number + 1) << 8 * level) - 1), s8_subtree, None, None)

@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_many_digits_is_none_of_ours() {
+        for digits in [1, 15, 16, 17, 20, 21, 300] {
+            let text = "1".repeat(digits);
+            let found = Scan::of(text.as_bytes()).and_then(|mut scan| scan.integer());
+            assert_eq!(found.is_some(), digits <= 16, "{digits} digits");
+        }
+    }
+
+    #[test]
     fn plain_canonical_values_pass() {
         for text in [
             "{}",
