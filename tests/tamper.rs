@@ -516,7 +516,11 @@ fn tamper_29_a_missing_disclosure() {
     let verdict = after(&writer, |image| drop(image.disclosures.drain(..2)));
     assert_broken(&verdict, other, Rule::S9);
     // What is said to be erased is gone, and is erased once.
-    assert_broken(&writer.image.verdict(&writer.trusted()), size - 1, Rule::S13);
+    assert_broken(
+        &writer.image.verdict(&writer.trusted()),
+        size - 1,
+        Rule::S13,
+    );
     let again = writer.entry(Kind::Erased, None, &clear, &[("reason", "asked for")]);
     writer.commit(&[again]);
     let verdict = after(&writer, |image| drop(image.disclosures.remove(0)));
