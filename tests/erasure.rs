@@ -92,7 +92,7 @@ fn holds(path: &Path, needles: &[String]) -> bool {
 fn base64url(text: &str) -> String {
     use base64ct::{Base64UrlUnpadded, Encoding};
     // A disclosure is `["22 characters of salt","iban","TEXT"]`: the text begins at byte 34, two before a multiple of three.
-    let text = Base64UrlUnpadded::encode_string(text[2..].as_bytes());
+    let text = Base64UrlUnpadded::encode_string(&text.as_bytes()[2..]);
     text[..text.len() - 4].to_owned()
 }
 
