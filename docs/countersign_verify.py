@@ -1597,7 +1597,9 @@ class Store:
         self.path = path
         if not os.path.isfile(path):
             raise Unreadable(f"{path} is not a file")
-        here = {suffix: os.path.exists(path + suffix) and os.path.getsize(path + suffix) > 0 for suffix in ("-wal", "-shm")}
+        # Of a write-ahead log, the first 32 bytes are its header.
+        empty = {"-wal": 32, "-shm": 0}
+        here = {suffix: os.path.exists(path + suffix) and os.path.getsize(path + suffix) > empty[suffix] for suffix in empty}
         if here["-wal"] and not here["-shm"]:
             raise Unreadable("it was not closed and its -shm file is missing: bring all three files")
         # Where nobody has it open, the file alone is read; else beside whoever writes, without touching their files.

@@ -20,6 +20,9 @@ use super::{SqliteStore, schema};
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 96;
 
+/// How many bytes of a write-ahead log come before the first page in it.
+const WAL_HEADER: u64 = 32;
+
 /// What `create` does where a file is already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfThere {
@@ -98,8 +101,10 @@ pub(super) fn open_read_only(
     options: &SqliteOptions,
 ) -> Result<SqliteStore, StoreError> {
     let site = Site::of_existing(path, options)?;
-    let there = |suffix| fs::metadata(site.beside(suffix)).is_ok_and(|found| found.len() > 0);
-    let how = match (there("-wal"), there("-shm")) {
+    let larger =
+        |suffix, than| fs::metadata(site.beside(suffix)).is_ok_and(|found| found.len() > than);
+    // Through a write-ahead log of which there is but the header, as a process that died leaves it, SQLite does not read.
+    let how = match (larger("-wal", WAL_HEADER), larger("-shm", 0)) {
         (false, _) => ReadOnly::Alone(Looks::of(&site.path)?),
         (true, true) => ReadOnly::Beside,
         (true, false) => {

@@ -271,6 +271,27 @@ fn a_copy_of_a_store_that_was_not_closed_is_read_whole() {
     assert!(contents(copy.path()) == before);
 }
 
+/// A process that dies as it begins a write-ahead log leaves the log's header alone. SQLite did not read through it without
+/// writing, so that nobody could verify such a store before somebody had opened it for writing.
+#[test]
+fn a_store_whose_writer_died_at_its_first_write_is_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("log.db");
+    let store = SqliteStore::create(&path).unwrap();
+    conformance::race(&store).unwrap();
+    let head = block_on(store.head()).unwrap();
+    // What a header is made of.
+    let header = fs::read(folder.path().join("log.db-wal")).unwrap();
+    drop(store);
+    fs::write(folder.path().join("log.db-wal"), &header[..32]).unwrap();
+    fs::write(folder.path().join("log.db-shm"), [0; 32768]).unwrap();
+    let before = contents(folder.path());
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(block_on(reader.head()).unwrap(), head);
+    drop(reader);
+    assert!(contents(folder.path()) == before);
+}
+
 #[test]
 fn names_of_one_file_are_one_store() {
     let folder = TempDir::new().unwrap();
