@@ -290,40 +290,46 @@ fn create_whole(directory: &Path, roles: &BTreeSet<Role>) -> Result<(), KeysErro
 
 fn write_secrets(directory: &Path, roles: &BTreeSet<Role>) -> Result<(), KeysError> {
     for role in roles {
-        let path = file_of(directory, *role);
         let secret = SecretKey::generate().map_err(|_| KeysError::NoEntropy)?;
-        let seed = secret.to_seed();
-        let line = Zeroizing::new(format!(
-            "{HEADER}{}\n",
-            &*Zeroizing::new(Base64::encode_string(&*seed))
-        ));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|source| match source.kind() {
-                ErrorKind::AlreadyExists => KeysError::Exists { path: path.clone() },
-                _ => KeysError::io(&path, source),
-            })?;
-        file.write_all(line.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|source| KeysError::io(&path, source))?;
+        write_secret(&file_of(directory, *role), &secret)?;
     }
     sync_directory(directory)
 }
 
-fn sync_directory(directory: &Path) -> Result<(), KeysError> {
+/// Writes a secret into a new file, onto the disk; its name is on the disk once the directory is.
+pub(super) fn write_secret(path: &Path, secret: &SecretKey) -> Result<(), KeysError> {
+    let seed = secret.to_seed();
+    let line = Zeroizing::new(format!(
+        "{HEADER}{}\n",
+        &*Zeroizing::new(Base64::encode_string(&*seed))
+    ));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => KeysError::Exists {
+                path: path.to_path_buf(),
+            },
+            _ => KeysError::io(path, source),
+        })?;
+    file.write_all(line.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|source| KeysError::io(path, source))
+}
+
+pub(super) fn sync_directory(directory: &Path) -> Result<(), KeysError> {
     File::open(directory)
         .and_then(|handle| handle.sync_all())
         .map_err(|source| KeysError::io(directory, source))
 }
 
-fn file_of(directory: &Path, role: Role) -> PathBuf {
+pub(super) fn file_of(directory: &Path, role: Role) -> PathBuf {
     directory.join(format!("{role}.key"))
 }
 
-fn check_directory(directory: &Path) -> Result<(), KeysError> {
+pub(super) fn check_directory(directory: &Path) -> Result<(), KeysError> {
     let metadata = fs::metadata(directory).map_err(|source| KeysError::io(directory, source))?;
     if !metadata.is_dir() {
         return Err(KeysError::NotADirectory {
@@ -344,7 +350,7 @@ fn refuse_mode(path: &Path, mode: u32, forbidden: u32) -> Result<(), KeysError> 
     })
 }
 
-fn read_secret(path: &Path) -> Result<SecretKey, KeysError> {
+pub(super) fn read_secret(path: &Path) -> Result<SecretKey, KeysError> {
     let mut file = File::open(path).map_err(|source| KeysError::io(path, source))?;
     let metadata = file
         .metadata()
@@ -427,7 +433,7 @@ pub enum KeysError {
 }
 
 impl KeysError {
-    fn io(path: &Path, source: std::io::Error) -> Self {
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io {
             path: path.to_path_buf(),
             source,

@@ -30,6 +30,7 @@ mod people;
 mod project;
 mod prove;
 mod reader;
+mod rotation;
 mod seal;
 mod seen;
 mod sequencer;
@@ -62,6 +63,7 @@ pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
 pub use known_logs::KnownLogsError;
 pub use open_error::{OpenError, SaidBy};
+pub use rotation::Rotation;
 pub use spawner::Spawner;
 
 pub(crate) use bounded::NoAnswer;

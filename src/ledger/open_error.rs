@@ -57,7 +57,7 @@ pub enum OpenError {
     },
     /// The log was begun with other keys than these.
     #[error(
-        "the log does not name the key that this process would sign {role} records with; open it with the keys it was begun with"
+        "the log does not name the key that this process would sign {role} records with; open it with the keys it was begun with, or with those that took their place; a rotation that was cut short is finished by `countersign keys rotate`"
     )]
     ForeignKey {
         /// The role.
