@@ -77,6 +77,7 @@
 //! |---|---|---|
 //! | `sqlite` | a store in an SQLite file, for any number of processes on one machine | yes |
 //! | `terminal` | a reviewer at the controlling terminal | yes |
+//! | `cli` | the auditor's command, `countersign`: no item of this crate, but a program | no |
 //! | `testing` | scripted parts for the tests of code that uses this crate | no |
 //!
 //! No feature changes what the others do. There is no async runtime in the crate, no server and no network; its futures run

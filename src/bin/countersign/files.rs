@@ -1,0 +1,58 @@
+//! Files that are brought, and files that were asked for.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use countersign::log::TrustedKeys;
+
+use crate::ending::Failure;
+
+/// More than any file has that is brought: a receipt has 8 MiB at most.
+const MOST: u64 = (8 << 20) + 1;
+
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+        .map_err(|error| Failure::cannot(format!("`{}`: {error}", path.display())))?;
+    Ok(bytes)
+}
+
+pub fn keys(path: &Path) -> Result<TrustedKeys, Failure> {
+    let text = String::from_utf8(read(path)?)
+        .map_err(|_| Failure::cannot(format!("`{}` is not text", path.display())))?;
+    let keys: TrustedKeys = text
+        .parse()
+        .map_err(|error| Failure::cannot(format!("`{}`: {error}", path.display())))?;
+    if keys.iter().next().is_none() {
+        return Err(Failure::cannot(format!(
+            "`{}` holds no key",
+            path.display()
+        )));
+    }
+    Ok(keys)
+}
+
+/// Writes a file that is not there yet, whole.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::cannot(match error.kind() {
+            ErrorKind::AlreadyExists => {
+                format!("`{}` is there already; nothing was written", path.display())
+            }
+            _ => format!("`{}`: {error}", path.display()),
+        })
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // Half a file is none.
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
+}

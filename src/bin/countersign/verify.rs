@@ -1,0 +1,136 @@
+//! `countersign verify`
+
+use countersign::audit::{Audit, AuditReport};
+use countersign::canonical::{Json, Object};
+use countersign::log::{LogId, Origin, TrustedKeys, Verdict};
+
+use crate::arguments::Verify;
+use crate::ending::{Code, Ended, Failure};
+use crate::files;
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::store::{self, Log};
+
+/// What an auditor brings from outside.
+struct Brought {
+    keys: Option<TrustedKeys>,
+    checkpoints: Vec<Vec<u8>>,
+}
+
+impl Brought {
+    fn read(asked: &Verify) -> Result<Self, Failure> {
+        Ok(Self {
+            keys: asked.keys.as_deref().map(files::keys).transpose()?,
+            checkpoints: asked
+                .checkpoints
+                .iter()
+                .map(|path| files::read(path))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What was found, and in what.
+struct Found {
+    form: &'static str,
+    log: Option<(LogId, Origin)>,
+    report: AuditReport,
+}
+
+pub fn run(asked: &Verify, out: &mut Out) -> Ended {
+    // What cannot be read is a verdict too.
+    let found = Brought::read(asked).and_then(|brought| audit(asked, brought));
+    let code = match &found {
+        Ok(found) => Code::of(found.report.exit_code()),
+        Err(failure) => failure.code(),
+    };
+    let code = match code {
+        Code::UNANCHORED if asked.allow_unanchored => Code::GOOD,
+        code => code,
+    };
+    match (found, asked.json) {
+        (Ok(found), true) => out.json(&found.to_json(code)),
+        (Ok(found), false) => found.print(asked, out),
+        (Err(failure), true) => out.json(
+            &Object::new()
+                .with("exit_code", code.number())
+                .with("verdict", cannot_verify(&failure.to_string())),
+        ),
+        (Err(failure), false) => out.line(&format!("verdict      cannot verify: {failure}")),
+    }
+    Ok(code)
+}
+
+fn audit(asked: &Verify, brought: Brought) -> Result<Found, Failure> {
+    let mut opened = Log::open(&asked.store)?;
+    let form = opened.form;
+    let genesis = store::genesis(opened.reader.as_mut())?;
+    let log = genesis.and_then(Result::ok).map(|genesis| {
+        let genesis = genesis.genesis();
+        (*genesis.log(), genesis.origin().clone())
+    });
+    let mut progress = Progress::new();
+    let mut audit = Audit::of(opened.reader.as_mut());
+    if let Some(store) = &opened.store {
+        audit = audit.comparing(store);
+    }
+    let mut audit = audit.progress(|records| progress.hear("verified", records));
+    if let Some(keys) = brought.keys {
+        audit = audit.trusting(keys);
+    }
+    for checkpoint in brought.checkpoints {
+        audit = audit.anchored_by(checkpoint);
+    }
+    Ok(Found {
+        form,
+        log,
+        report: audit.run(),
+    })
+}
+
+impl Found {
+    fn print(&self, asked: &Verify, out: &mut Out) {
+        let Self { form, log, report } = self;
+        let page = report.to_string();
+        out.line(&format!("verdict      {}", report.verdict));
+        if let Some((log, origin)) = log {
+            out.line(&format!("log          {log} of {origin} ({form})"));
+        }
+        for line in page.lines().skip(1) {
+            // Files have none.
+            if *form == "sqlite" || !line.starts_with("projections ") {
+                out.line(line);
+            }
+        }
+        match &report.verdict {
+            Verdict::CannotVerify { .. } if asked.keys.is_none() => out.line(
+                "next         name the public keys that you were given by another way with --keys FILE",
+            ),
+            Verdict::IntactUnanchored { .. } => out.line(
+                "next         a checkpoint that was kept elsewhere (--expect-checkpoint FILE) shows that nothing was cut off and written anew",
+            ),
+            Verdict::Broken(_) => out.line(
+                "next         keep this copy as it is, it is evidence; `countersign show` shows the record",
+            ),
+            Verdict::IntactAnchored { .. } | Verdict::CannotVerify { .. } => {}
+        }
+    }
+
+    fn to_json(&self, code: Code) -> Object {
+        let Self { form, log, report } = self;
+        let mut object = match report.to_json() {
+            Json::Object(object) => object,
+            other => Object::new().with("report", other),
+        };
+        if let Some((log, origin)) = log {
+            object = object
+                .with("log", log.to_string())
+                .with("origin", origin.as_str());
+        }
+        object.with("exit_code", code.number()).with("form", *form)
+    }
+}
+
+fn cannot_verify(why: &str) -> Object {
+    Object::new().with("is", "cannot_verify").with("why", why)
+}
