@@ -395,6 +395,7 @@ fn verifying(records: usize, folder: &Path) {
             keys: Some(&keys),
             anchors: &[],
             depth,
+            ..Terms::default()
         };
         let report = verify_structure_alone(&mut reader, &terms, &mut |_| {});
         assert_eq!(report.size, size);
@@ -536,6 +537,7 @@ fn peak(what: &str, folder: &Path) {
                     "hashes" => Depth::Hashes,
                     _ => Depth::Signatures,
                 },
+                ..Terms::default()
             };
             let report = verify_structure_alone(&mut reader, &terms, &mut |_| {});
             report.verdict().to_string()

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::journal::{DecodeError, Decoded, decode};
 use crate::log::{
     Broken, Depth, KnownOr, LogReader, Rule, Statement, Terms, TrustedKeys, Unjudged, Verdict,
-    VerifiedRecord, hidden_in, verify_structure,
+    VerifiedRecord, Window, WitnessPolicy, hidden_in, verify_structure,
 };
 use crate::store::{Found, Query, Store, StoreSecret};
 
@@ -34,6 +34,8 @@ pub struct Audit<'a> {
     reader: &'a mut (dyn LogReader + Send),
     trusted: Option<TrustedKeys>,
     anchors: Vec<Vec<u8>>,
+    witnesses: Option<WitnessPolicy>,
+    window: Window,
     store: Option<&'a dyn Store>,
     progress: Box<dyn FnMut(u64) + 'a>,
 }
@@ -46,6 +48,8 @@ impl<'a> Audit<'a> {
             reader,
             trusted: None,
             anchors: Vec::new(),
+            witnesses: None,
+            window: Window::ALWAYS,
             store: None,
             progress: Box::new(|_| {}),
         }
@@ -62,6 +66,15 @@ impl<'a> Audit<'a> {
     #[must_use]
     pub fn anchored_by(mut self, checkpoint: impl Into<Vec<u8>>) -> Self {
         self.anchors.push(checkpoint.into());
+        self
+    }
+
+    /// The witnesses whom the auditor believes, and when their cosignatures must have been made to count. A checkpoint beside the log that a
+    /// quorum of them cosigned is then as good as one that was kept outside.
+    #[must_use]
+    pub fn witnessed_by(mut self, policy: WitnessPolicy, window: Window) -> Self {
+        self.witnesses = Some(policy);
+        self.window = window;
         self
     }
 
@@ -89,6 +102,8 @@ impl<'a> Audit<'a> {
             reader,
             trusted,
             anchors,
+            witnesses,
+            window,
             store,
             mut progress,
         } = self;
@@ -112,6 +127,8 @@ impl<'a> Audit<'a> {
         let terms = Terms {
             keys: trusted.as_ref(),
             anchors: &anchors,
+            witnesses: witnesses.as_ref(),
+            window,
             depth: Depth::Signatures,
         };
         let mut structure =

@@ -84,6 +84,11 @@ impl KeyRing {
             .map(|ring| (&ring.key, &ring.roles))
     }
 
+    /// Every key that is or was named.
+    pub fn all(&self) -> impl Iterator<Item = &PublicKey> {
+        self.keys.iter().map(|ring| &ring.key)
+    }
+
     /// Every key that has the role at some time.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &PublicKey> {
         self.keys

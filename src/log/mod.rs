@@ -11,8 +11,10 @@
 pub(crate) mod base64;
 mod chain;
 mod checkpoint;
+mod cosignature;
 mod entry;
 mod envelope;
+mod fork;
 mod genesis;
 mod head;
 mod id;
@@ -38,6 +40,7 @@ mod trust;
 mod trusted;
 mod verify;
 mod vkey;
+mod witnesses;
 mod write;
 
 #[cfg(test)]
@@ -46,8 +49,10 @@ mod tests;
 pub use self::{
     chain::{Chain, ChainError, Chained},
     checkpoint::{Checkpoint, CheckpointError, NotAnOrigin, Origin},
+    cosignature::{Cosignature, CosignatureError},
     entry::{Enforcement, Entry, RequestRef},
     envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE, pae},
+    fork::{Fork, ForkEvidence, NotAFork},
     genesis::{Genesis, GenesisError, Predecessor},
     head::{Head, NotAHead},
     id::{LogId, NotALogId, Seq},
@@ -57,7 +62,7 @@ pub use self::{
     kind::{Belonging, Definition, Kind},
     note::{Note, NoteError, NoteSignature, SignNoteError},
     proof::{ConsistencyProof, InclusionProof, ProofError},
-    prove::{Nodes, ProveError, prove_consistency, prove_inclusion},
+    prove::{Nodes, ProveError, prove_consistency, prove_inclusion, tree_root},
     receipt::{OpenedMember, Receipt, ReceiptError, VerifiedReceipt},
     record::{StoredRecord, decode_signatures, encode_signatures},
     rule::{Broken, Rule},
@@ -72,7 +77,11 @@ pub use self::{
         Columns, Depth, HeadRow, LogReader, ReadError, Report, Row, RowRecord, Terms, Verdict,
         verify_structure, verify_structure_alone,
     },
-    vkey::{KeyHint, KeyName, NotAKeyName, NotAVerifierKey, VerifierKey},
+    vkey::{KeyHint, KeyName, NotAKeyName, NotAVerifierKey, VerifierKey, WitnessKey},
+    witnesses::{
+        NotWitnessed, PolicyLog, PolicyWitness, Window, WitnessPolicy, WitnessPolicyError,
+        WitnessPolicyFault, Witnessed,
+    },
     write::{Position, StatementLimit, TooLarge, write_statement},
 };
 

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use thiserror::Error;
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
 const MOST_BYTES: usize = 1_000_000;
 
 /// How many signatures a note may carry.
-const MOST_SIGNATURES: usize = 100;
+pub(super) const MOST_SIGNATURES: usize = 100;
 
 /// Text with signatures below it (C2SP signed-note), of which nothing is known yet to be true.
 ///
@@ -97,9 +99,8 @@ impl Note {
     pub fn to_bytes(&self) -> Vec<u8> {
         let Self { text, signatures } = self;
         let mut note = format!("{text}\n");
-        for NoteSignature { name, hint, bytes } in signatures {
-            let line = base64::encode(&[hint.as_bytes(), bytes.as_slice()].concat());
-            note.push_str(&format!("\u{2014} {name} {line}\n"));
+        for signature in signatures {
+            note.push_str(&format!("{signature}\n"));
         }
         note.into_bytes()
     }
@@ -152,8 +153,18 @@ impl Note {
     }
 }
 
+impl fmt::Display for NoteSignature {
+    /// The signature line, without its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, hint, bytes } = self;
+        let line = base64::encode(&[hint.as_bytes(), bytes.as_slice()].concat());
+        write!(f, "\u{2014} {name} {line}")
+    }
+}
+
 impl NoteSignature {
-    fn parse(line: &str) -> Option<Self> {
+    /// Reads exactly one signature line, without its newline.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
         let name = KeyName::new(name).ok()?;
         let decoded = base64::decode(encoded)?;

@@ -104,6 +104,14 @@ pub fn prove_consistency<N: Nodes>(
     Ok(ConsistencyProof { old, new, path })
 }
 
+/// The head of the tree of the first `size` records, as the stored hashes have it.
+///
+/// # Errors
+/// [`ProveError::OutOfRange`] for the empty tree, else what the store answered.
+pub fn tree_root<N: Nodes>(nodes: &N, size: u64) -> Result<Digest, ProveError<N::Error>> {
+    Tree::new(nodes, size).range(0, size)
+}
+
 /// The largest power of two below `length`, where the tree over `length > 1` leaves is split.
 fn split(length: u64) -> u64 {
     1 << (length - 1).ilog2()

@@ -9,6 +9,9 @@ use super::{
     keys::{ED25519, NotAKey, PublicKey},
 };
 
+/// The type byte of an Ed25519 key that cosigns checkpoints (C2SP tlog-cosignature).
+pub(super) const COSIGNATURE: u8 = 0x04;
+
 /// The name under which a key signs notes (C2SP signed-note).
 ///
 /// Not empty, without white space, `+` and control characters, and at most 200 bytes.
@@ -49,7 +52,7 @@ pub struct NotAKeyName;
 
 /// The four bytes that tell the keys of one name apart in signature lines: short, and so only a hint.
 ///
-/// `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)`, cut.
+/// `SHA-256(name ‖ 0x0A ‖ type ‖ public key)`, cut; the type is 0x01 for a log, 0x04 for a witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyHint([u8; 4]);
 
@@ -57,8 +60,12 @@ impl KeyHint {
     /// The hint for an Ed25519 key under this name.
     #[must_use]
     pub fn of(name: &KeyName, key: &PublicKey) -> Self {
+        Self::typed(name, ED25519, key)
+    }
+
+    fn typed(name: &KeyName, kind: u8, key: &PublicKey) -> Self {
         let name = name.as_str().as_bytes();
-        let digest = Digest::of_parts(&[name, b"\n", &[ED25519], key.as_bytes()]);
+        let digest = Digest::of_parts(&[name, b"\n", &[kind], key.as_bytes()]);
         let [a, b, c, d, ..] = *digest.as_bytes();
         Self([a, b, c, d])
     }
@@ -114,10 +121,7 @@ impl VerifierKey {
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, key } = self;
-        let hint = u32::from_be_bytes(*self.hint().as_bytes());
-        let mut typed = vec![ED25519];
-        typed.extend_from_slice(key.as_bytes());
-        write!(f, "{name}+{hint:08x}+{}", base64::encode(&typed))
+        write(f, name, ED25519, key)
     }
 }
 
@@ -126,28 +130,91 @@ impl FromStr for VerifierKey {
 
     /// Reads exactly what `Display` writes.
     fn from_str(text: &str) -> Result<Self, NotAVerifierKey> {
-        // Base64 has `+` too, so only the first two separate.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(hint), Some(typed)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(NotAVerifierKey::Malformed);
-        };
-        let name = KeyName::new(name).map_err(|_| NotAVerifierKey::Malformed)?;
-        let typed = base64::decode(typed).ok_or(NotAVerifierKey::Malformed)?;
-        let Some((&[kind], bytes)) = typed.split_first_chunk::<1>() else {
-            return Err(NotAVerifierKey::Malformed);
-        };
-        if kind != ED25519 {
-            return Err(NotAVerifierKey::OtherType);
-        }
-        let bytes = bytes.try_into().map_err(|_| NotAVerifierKey::Malformed)?;
-        let vkey = Self::new(name, PublicKey::from_bytes(bytes)?);
-        let expected = u32::from_be_bytes(*vkey.hint().as_bytes());
-        if hint != format!("{expected:08x}") {
-            return Err(NotAVerifierKey::WrongHint);
-        }
-        Ok(vkey)
+        let (name, key) = read(text, ED25519)?;
+        Ok(Self { name, key })
     }
+}
+
+/// A witness as others know it: its name, and the key with which it cosigns checkpoints (C2SP tlog-cosignature).
+///
+/// Written as [`VerifierKey`] is, with the type 0x04 in the place of 0x01, in the text and in the hint: neither passes for the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WitnessKey {
+    name: KeyName,
+    key: PublicKey,
+}
+
+impl WitnessKey {
+    /// A key under a name.
+    #[must_use]
+    pub const fn new(name: KeyName, key: PublicKey) -> Self {
+        Self { name, key }
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The hint in this witness's signature lines.
+    #[must_use]
+    pub fn hint(&self) -> KeyHint {
+        KeyHint::typed(&self.name, COSIGNATURE, &self.key)
+    }
+}
+
+impl fmt::Display for WitnessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, key } = self;
+        write(f, name, COSIGNATURE, key)
+    }
+}
+
+impl FromStr for WitnessKey {
+    type Err = NotAVerifierKey;
+
+    /// Reads exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NotAVerifierKey> {
+        let (name, key) = read(text, COSIGNATURE)?;
+        Ok(Self { name, key })
+    }
+}
+
+fn write(f: &mut fmt::Formatter<'_>, name: &KeyName, kind: u8, key: &PublicKey) -> fmt::Result {
+    let hint = u32::from_be_bytes(*KeyHint::typed(name, kind, key).as_bytes());
+    let mut typed = vec![kind];
+    typed.extend_from_slice(key.as_bytes());
+    write!(f, "{name}+{hint:08x}+{}", base64::encode(&typed))
+}
+
+fn read(text: &str, wanted: u8) -> Result<(KeyName, PublicKey), NotAVerifierKey> {
+    // Base64 has `+` too, so only the first two separate.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(hint), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NotAVerifierKey::Malformed);
+    };
+    let name = KeyName::new(name).map_err(|_| NotAVerifierKey::Malformed)?;
+    let typed = base64::decode(typed).ok_or(NotAVerifierKey::Malformed)?;
+    let Some((&[kind], bytes)) = typed.split_first_chunk::<1>() else {
+        return Err(NotAVerifierKey::Malformed);
+    };
+    if kind != wanted {
+        return Err(NotAVerifierKey::OtherType);
+    }
+    let bytes = bytes.try_into().map_err(|_| NotAVerifierKey::Malformed)?;
+    let key = PublicKey::from_bytes(bytes)?;
+    let expected = u32::from_be_bytes(*KeyHint::typed(&name, kind, &key).as_bytes());
+    if hint != format!("{expected:08x}") {
+        return Err(NotAVerifierKey::WrongHint);
+    }
+    Ok((name, key))
 }
 
 /// Why a text is no verifier key.
@@ -159,8 +226,10 @@ pub enum NotAVerifierKey {
     /// The hint belongs to another name or key: something was mistyped.
     #[error("the eight digits of the verifier key do not fit its name and key; copy it again")]
     WrongHint,
-    /// Not an Ed25519 key for notes.
-    #[error("the verifier key is not of type 1 (Ed25519)")]
+    /// Not an Ed25519 key of the type that is wanted here.
+    #[error(
+        "the verifier key is not of the type that is wanted here (Ed25519: 1 for a log, 4 for a witness)"
+    )]
     OtherType,
     /// The key itself is refused.
     #[error(transparent)]

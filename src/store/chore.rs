@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use crate::action::{InstanceId, RequestId};
 use crate::clock::Timestamp;
-use crate::log::Seq;
+use crate::log::{NoteSignature, Seq};
 
 use super::error::StoreError;
 use super::rows::{ChannelKey, MessageRow, NoticeId, Reference, TimerRow};
@@ -42,6 +42,18 @@ pub enum Chore {
         to: Seq,
         /// Where it must stand; `None` if it must never have been moved.
         expected: Option<Seq>,
+    },
+    /// Adds signature lines below the others of a checkpoint, such as cosignatures of witnesses: [`Tended::Done`], or
+    /// [`Tended::Stale`] if the checkpoint of that size is not, byte for byte, the expected one.
+    ///
+    /// It never takes a byte away, and leaves the checkpoint in the head row as it is.
+    AddSignatures {
+        /// The size under which the checkpoint is filed.
+        size: u64,
+        /// The signed note as it must stand there.
+        expected: Vec<u8>,
+        /// The lines.
+        lines: Vec<NoteSignature>,
     },
     /// Registers this process and takes its lock, which it holds until it is dropped: [`Tended::Done`].
     PutInstance {
@@ -88,6 +100,14 @@ pub enum Tended {
     Done,
     /// Not done: things have moved on.
     Stale,
+}
+
+/// A note with more signature lines.
+pub(super) fn with_lines(mut note: Vec<u8>, lines: &[NoteSignature]) -> Vec<u8> {
+    for line in lines {
+        note.extend_from_slice(format!("{line}\n").as_bytes());
+    }
+    note
 }
 
 impl Tended {

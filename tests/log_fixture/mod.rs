@@ -74,6 +74,7 @@ impl Image {
             keys,
             anchors,
             depth,
+            ..Terms::default()
         };
         let mut copy = self.clone();
         let report = verify_structure(&mut copy, &terms, &mut |_| {}, &mut |_, _| {});

@@ -26,6 +26,7 @@ use crate::{
         statement::{KnownOr, Statement, StatementError, Unjudged},
         tree::{Subtree, leaf_hash},
         trust::{SignatureFault, Trust, VerifiedRecord},
+        witnesses::{Window, WitnessPolicy},
     },
 };
 
@@ -35,9 +36,12 @@ const AT_ONCE: usize = 64;
 
 /// What does not change during a walk.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct Ground<'t> {
     /// What records are checked against, as far as the walk has come; `None` if the genesis is broken.
     pub(super) trust: Option<RwLock<Arc<Trust>>>,
+    /// Whose cosignatures count, and when they must have been made.
+    pub(super) witnesses: Option<&'t WitnessPolicy>,
+    pub(super) window: Window,
     pub(super) depth: Depth,
     pub(super) bodies: Bodies,
 }
@@ -123,7 +127,7 @@ pub(super) fn fingerprint(digest: &Digest) -> u64 {
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-impl Ground {
+impl Ground<'_> {
     pub(super) fn examine(&self, piece: Piece) -> Examined {
         let Piece {
             number,
@@ -205,7 +209,7 @@ pub(super) fn examine_checkpoint(
 
 /// Where the records of one piece are examined.
 struct Desk<'g> {
-    ground: &'g Ground,
+    ground: &'g Ground<'g>,
     /// Room for decoding.
     scratch: Vec<u8>,
     fingerprints: Vec<u64>,

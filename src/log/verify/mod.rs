@@ -74,6 +74,8 @@ fn verify(
     let Terms {
         keys,
         anchors,
+        witnesses,
+        window,
         depth,
     } = *terms;
     let first = match reader.records(Seq::GENESIS, NonZeroU32::MIN) {
@@ -96,6 +98,8 @@ fn verify(
     let anchors = read_anchors(anchors, keys, trust.as_ref(), &mut doubts, &mut others);
     let ground = Ground {
         trust: trust.map(|trust| RwLock::new(Arc::new(trust))),
+        witnesses: witnesses.filter(|_| depth == Depth::Signatures),
+        window,
         depth,
         bodies,
     };
@@ -185,7 +189,7 @@ fn read_anchors(
 /// Reads, examines and walks: one thread reads, one on each core examines, and this one walks in order.
 fn go(
     reader: &mut (dyn LogReader + Send),
-    ground: &Ground,
+    ground: &Ground<'_>,
     walk: &mut Walk<'_>,
     progress: &mut dyn FnMut(u64),
     visit: Visit<'_>,

@@ -81,8 +81,11 @@ pub struct Report {
     pub last_ts: Option<Timestamp>,
     /// How many sound records there are of each kind.
     pub kinds: BTreeMap<String, u64>,
-    /// How many records the last checkpoint from outside covers that agrees with the log.
+    /// How many records the last checkpoint covers that agrees with the log and comes from outside, or was cosigned by a quorum of
+    /// the auditor's witnesses.
     pub anchored: u64,
+    /// How many records the last checkpoint covers that was cosigned so.
+    pub witnessed: u64,
     /// How many disclosures were not handed over, by the word of whoever made the export. A store withholds
     /// none.
     pub withheld: u64,
@@ -102,6 +105,7 @@ impl Report {
             last_ts: None,
             kinds: BTreeMap::new(),
             anchored: 0,
+            witnessed: 0,
             withheld: 0,
             notes: Vec::new(),
             broken: None,

@@ -1,4 +1,7 @@
-use crate::log::trusted::TrustedKeys;
+use crate::log::{
+    trusted::TrustedKeys,
+    witnesses::{Window, WitnessPolicy},
+};
 
 /// What the auditor brings, and how deep to look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -8,6 +11,11 @@ pub struct Terms<'a> {
     /// Checkpoints that were kept elsewhere: by a witness, an auditor, another machine. The head file
     /// beside the store is none.
     pub anchors: &'a [Vec<u8>],
+    /// The witnesses whom the auditor believes: a checkpoint beside the log that a quorum of them cosigned within the
+    /// [`window`](Self::window) is as good as one from outside. A policy with `quorum none` changes nothing.
+    pub witnesses: Option<&'a WitnessPolicy>,
+    /// Which cosignatures count. Whoever was shut off from the witnesses could otherwise be shown a log as it was long ago.
+    pub window: Window,
     /// How deep to look.
     pub depth: Depth,
 }

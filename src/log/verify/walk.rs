@@ -24,11 +24,12 @@ use crate::{
         keys::KeyId,
         kind::Kind,
         links::Links,
-        note::NoteError,
+        note::{Note, NoteError},
         rule::{Broken, Rule},
         statement::KnownOr,
         tree::{Frontier, Subtree},
         trust::{Trust, VerifiedRecord},
+        witnesses::{NotWitnessed, Witnessed},
     },
 };
 
@@ -37,7 +38,7 @@ pub(super) type Visit<'v> = &'v mut dyn FnMut(&VerifiedRecord, &[Disclosure]);
 
 /// The state of a walk along the log.
 pub(super) struct Walk<'g> {
-    ground: &'g Ground,
+    ground: &'g Ground<'g>,
     /// As of the record before.
     trust: Option<Arc<Trust>>,
     pub(super) report: Report,
@@ -53,6 +54,12 @@ pub(super) struct Walk<'g> {
     covered: u64,
     /// Checkpoints from outside that are still ahead, the nearest first.
     anchors: VecDeque<Anchor>,
+    /// The largest tree of which a checkpoint from outside has the head.
+    outside: u64,
+    /// The sizes of the checkpoints that a quorum of witnesses cosigned, and from when on it was one.
+    witnessed: Vec<(u64, Timestamp)>,
+    /// Whether it was said already why a checkpoint does not count as witnessed.
+    unwitnessed: bool,
     signed: HashMap<KeyId, LastSigned>,
     compromised: Vec<Compromised>,
     /// Room for messages.
@@ -90,7 +97,7 @@ struct Compromised {
 }
 
 impl<'g> Walk<'g> {
-    pub(super) fn new(ground: &'g Ground, mut anchors: Vec<Anchor>) -> Self {
+    pub(super) fn new(ground: &'g Ground<'g>, mut anchors: Vec<Anchor>) -> Self {
         anchors.sort_by_key(|anchor| anchor.checkpoint.size);
         let trust = ground.trust();
         let mut report = Report::new();
@@ -109,6 +116,9 @@ impl<'g> Walk<'g> {
             ts: None,
             covered: 0,
             anchors: anchors.into(),
+            outside: 0,
+            witnessed: Vec::new(),
+            unwitnessed: false,
             signed: HashMap::new(),
             compromised: Vec::new(),
             scratch: Vec::new(),
@@ -393,12 +403,18 @@ impl<'g> Walk<'g> {
                 self.report.add_doubt(format!(
                     "record {seq} is by a key that was compromised before, at {since} (rule S12)"
                 ));
-            } else if seq.get() >= self.report.anchored {
+            } else if !self.covered_before(seq, since) {
                 self.report.add_doubt(format!(
                     "record {seq} is by a key that was compromised later, at {since}, and no checkpoint from outside covers it (rule S12)"
                 ));
             }
         }
+    }
+
+    /// Whether a checkpoint that was kept outside, or that witnesses had cosigned by then, covers the record.
+    fn covered_before(&self, seq: Seq, since: Timestamp) -> bool {
+        let mut witnessed = self.witnessed.iter();
+        seq.get() < self.outside || witnessed.any(|(size, at)| seq.get() < *size && *at < since)
     }
 
     fn pass_checkpoint(&mut self, examined: ExaminedCheckpoint, changes: usize) {
@@ -423,6 +439,8 @@ impl<'g> Walk<'g> {
                         Rule::S7,
                         "the checkpoint after it has another tree head",
                     );
+                } else if !self.torn {
+                    self.pass_witnesses(size, &note);
                 }
             }
             Err(CheckpointError::Note(NoteError::Unknown) | CheckpointError::NotInForce)
@@ -435,6 +453,32 @@ impl<'g> Walk<'g> {
                 let why = format!("the checkpoint after it is refused: {error}");
                 self.report.add_broken(Broken::new(last, Rule::S7, why));
             }
+        }
+    }
+
+    /// A checkpoint of the log, with the right head, may be one that a quorum of witnesses vouches for.
+    fn pass_witnesses(&mut self, size: u64, note: &[u8]) {
+        let (Some(policy), Some(trust)) = (self.ground.witnesses, &self.trust) else {
+            return;
+        };
+        let Ok(note) = Note::parse(note) else {
+            return;
+        };
+        match policy.witnessed(&note, trust.ring().all(), self.ground.window) {
+            Ok(Witnessed { since, by: _ }) => {
+                self.witnessed.push((size, since));
+                self.report.anchored = self.report.anchored.max(size);
+                self.report.witnessed = size;
+            }
+            Err(NotWitnessed::NotAsked | NotWitnessed::NoQuorum { .. }) => {}
+            // The same is likely to be wrong with the others.
+            Err(error) if !self.unwitnessed => {
+                self.unwitnessed = true;
+                self.report.add_note(format!(
+                    "the checkpoint over {size} records does not count as witnessed: {error}"
+                ));
+            }
+            Err(_) => {}
         }
     }
 
@@ -459,7 +503,8 @@ impl<'g> Walk<'g> {
                     "the checkpoint from outside over {size} records is by no key that is trusted"
                 ));
             } else if size == self.frontier.size() && root == self.frontier.root() {
-                self.report.anchored = size;
+                self.outside = size;
+                self.report.anchored = self.report.anchored.max(size);
             } else {
                 let why = "a checkpoint from outside has another tree head: the log was rewritten";
                 self.broken(Seq::new(size.saturating_sub(1)), Rule::S7, why);

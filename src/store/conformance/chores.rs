@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use crate::log::Seq;
+use crate::log::{KeyHint, KeyName, NoteSignature, Seq};
 
 use super::super::{
     ChannelKey, Chore, Delivery, DeliveryResult, Liveness, NoticeId, NoticeKind, OutboxCounts,
@@ -277,6 +277,60 @@ pub(super) async fn cursors_move_from_where_they_stand(
         find().await? == Some(Seq::new(5)),
         "a cursor stands where it was moved to",
     )
+}
+
+pub(super) async fn checkpoints_gain_signatures(store: &impl Store) -> Result<(), Nonconformity> {
+    begin(store).await?;
+    append(store, Draft::of("more")).await?;
+    let find = async |at_least| {
+        let found = store.find(Query::Checkpoint { at_least }).await?;
+        found
+            .checkpoint()?
+            .ok_or(Nonconformity::Broken("a checkpoint is there"))
+    };
+    let head = async || store.head().await;
+    let (size, before) = find(1).await?;
+    let next = find(size + 1).await?;
+    let head_before = head().await?;
+    let name = KeyName::new("witness.example");
+    let name = name.map_err(|_| Nonconformity::Unusable("a witness has a name"))?;
+    let line = |byte| NoteSignature {
+        name: name.clone(),
+        hint: KeyHint::from_bytes([byte; 4]),
+        bytes: vec![byte; 72],
+    };
+    let add = async |size, expected: &[u8], lines: Vec<NoteSignature>| {
+        let expected = expected.to_vec();
+        let chore = Chore::AddSignatures {
+            size,
+            expected,
+            lines,
+        };
+        store.tend(chore).await
+    };
+    must(
+        add(size, &before, vec![line(1), line(2)]).await? == Tended::Done,
+        "a checkpoint takes signatures",
+    )?;
+    let mut expected = before.clone();
+    expected.extend_from_slice(format!("{}\n{}\n", line(1), line(2)).as_bytes());
+    must(
+        find(1).await? == (size, expected.clone()),
+        "signatures stand below those that were there",
+    )?;
+    must(
+        add(size, &before, vec![line(3)]).await? == Tended::Stale,
+        "what somebody else added meanwhile is not overwritten",
+    )?;
+    must(
+        add(size + 7, &before, vec![line(3)]).await? == Tended::Stale,
+        "where no checkpoint is none is made",
+    )?;
+    must(
+        find(1).await? == (size, expected) && find(size + 1).await? == next,
+        "nothing else changes",
+    )?;
+    must(head().await? == head_before, "the head is as it was")
 }
 
 pub(super) async fn timers_are_dropped(store: &impl Store) -> Result<(), Nonconformity> {

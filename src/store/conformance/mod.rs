@@ -57,6 +57,7 @@ where
     chores::the_next_notice_is_foretold(&make().await).await?;
     chores::notices_end_once(&make().await).await?;
     chores::cursors_move_from_where_they_stand(&make().await).await?;
+    chores::checkpoints_gain_signatures(&make().await).await?;
     chores::timers_are_dropped(&make().await).await?;
     chores::processes_are_registered(&make().await).await
 }

@@ -1,4 +1,4 @@
-use super::super::chore::{Chore, Tended};
+use super::super::chore::{Chore, Tended, with_lines};
 use super::super::rows::{InstanceRow, Liveness};
 use super::state::State;
 
@@ -25,6 +25,17 @@ impl State {
                 self.cursors.insert(name, to);
                 Tended::Done
             }
+            Chore::AddSignatures {
+                size,
+                expected,
+                lines,
+            } => match self.checkpoints.get_mut(&size) {
+                Some(note) if *note == expected => {
+                    *note = with_lines(expected, &lines);
+                    Tended::Done
+                }
+                Some(_) | None => Tended::Stale,
+            },
             Chore::PutInstance { instance, at } => {
                 let row = InstanceRow {
                     instance,

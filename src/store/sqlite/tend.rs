@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::log::Seq;
 
-use super::super::chore::{Chore, Tended};
+use super::super::chore::{Chore, Tended, with_lines};
 use super::super::error::StoreError;
 use super::super::rows::TimerRow;
-use super::codec::store_error;
+use super::codec::{integer, store_error};
 use super::outbox;
 
 /// Whether there may be something to do, read without taking the writer's turn.
@@ -31,6 +31,17 @@ pub(super) fn tend(conn: &Connection, chore: Chore) -> Result<Tended, StoreError
             .map(Tended::Claimed),
         Chore::SettleOutbox { notice, result } => changed(outbox::settle(conn, notice, result)),
         Chore::MoveCursor { name, to, expected } => move_cursor(conn, &name, to, expected),
+        Chore::AddSignatures {
+            size,
+            expected,
+            lines,
+        } => changed(
+            conn.prepare_cached("UPDATE checkpoint SET note = ?1 WHERE size = ?2 AND note = ?3")
+                .and_then(|mut update| {
+                    let note = with_lines(expected.clone(), &lines);
+                    update.execute(params![note, integer(size), expected])
+                }),
+        ),
         Chore::PutInstance { instance, at } => changed(
             conn.prepare_cached(
                 "INSERT INTO instance(instance, at) VALUES (?1, ?2) \
