@@ -67,6 +67,7 @@
 //! | [`Directory`] | who a person is, and who controls an agent | a file, a builder ([`StaticDirectory`]) |
 //! | [`Authenticator`] | that it is this person | tokens |
 //! | [`Notifier`] | that a request waits | a terminal, the host's own code |
+//! | [`Transport`](witness::Transport) | how witnesses of the log are reached | HTTP (feature `witness-http`) |
 //! | [`LineageRecorder`] | where data went, to others | memory |
 //!
 //! Each has its contract on it, and where it can be got wrong a suite that yours can run.
@@ -78,6 +79,7 @@
 //! | `sqlite` | a store in an SQLite file, for any number of processes on one machine | yes |
 //! | `terminal` | a reviewer at the controlling terminal | yes |
 //! | `cli` | the auditor's command, `countersign`: no item of this crate, but a program | no |
+//! | `witness-http` | an HTTP client for the witnesses of a log, with TLS | no |
 //! | `testing` | scripted parts for the tests of code that uses this crate | no |
 //!
 //! No feature changes what the others do. There is no async runtime in the crate, no server and no network; its futures run
@@ -129,6 +131,7 @@ pub mod audit;
 
 pub mod identity;
 pub mod notify;
+pub mod witness;
 
 pub mod ledger;
 

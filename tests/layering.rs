@@ -33,8 +33,8 @@ const LAYERS: &[&[&str]] = &[
     &["store", "export"],
     // The meaning of a whole log: replay, recounted quorums, compared projections.
     &["audit"],
-    // Who a person is and what they belong to. Beside it what a person is shown and how it reaches them.
-    &["identity", "notify"],
+    // Who a person is and what they belong to. Beside it what a person is shown and how it reaches them, and the client of those who watch the log from outside.
+    &["identity", "notify", "witness"],
     // The writer: keys, sequencer, keeper, head file, outbox.
     &["ledger"],
     // What an agent's host holds. Beside it what a reviewer's host holds; neither reaches the other.

@@ -20,7 +20,7 @@ use countersign::{
         WitnessKey, WitnessPolicy, WitnessPolicyFault, verify_structure,
     },
 };
-use log_fixture::{Image, Writer, assert_broken, golden};
+use log_fixture::{Image, Writer, assert_broken, forked, golden};
 use proptest::prelude::*;
 
 /// Made with the Ed25519 of another library.
@@ -534,33 +534,6 @@ fn tamper_05_a_tail_written_anew_to_the_same_length() {
     assert_eq!(report.witnessed, 0);
     let outside = after.image.verify(&after.trusted(), &[cosigned]).verdict();
     assert_broken(&outside, 11, Rule::S7);
-}
-
-/// Two logs of one signer that are the same up to record 8, and of one length.
-fn forked() -> (Writer, Writer) {
-    let branch = |comment: &str| {
-        let mut writer = Writer::new(7, "example.com/golden");
-        for number in 1..8 {
-            let entry = writer.entry(Kind::Requested, Some(number), &[], &[("because", "x")]);
-            writer.commit(&[entry]);
-        }
-        let (yes, also) = (
-            writer.entry(Kind::Voted, Some(1), &[("decision", comment.into())], &[]),
-            writer.entry(Kind::Voted, Some(2), &[("decision", comment.into())], &[]),
-        );
-        writer.commit(&[yes, also]);
-        let rest = [3, 4].map(|number| {
-            writer.entry(
-                Kind::Voted,
-                Some(number),
-                &[("decision", "approve".into())],
-                &[],
-            )
-        });
-        writer.commit(&rest);
-        writer
-    };
-    (branch("approve"), branch("deny"))
 }
 
 #[test]

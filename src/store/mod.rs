@@ -10,6 +10,7 @@ mod error;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 mod memory;
+mod nodes;
 mod query;
 mod rows;
 #[cfg(feature = "sqlite")]
@@ -31,6 +32,8 @@ pub use self::{
     },
     step::{Batch, Committed, MOST_DISCLOSURES, NewRecord, ScopeKey, Step, StoreSecret, View},
 };
+
+pub(crate) use self::nodes::prove;
 
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{Sharing, SqliteOptions, SqliteReader, SqliteStore};

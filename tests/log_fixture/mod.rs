@@ -407,6 +407,33 @@ pub fn golden() -> Writer {
     writer
 }
 
+/// Two logs of one signer that are the same up to record 8, and of one length.
+pub fn forked() -> (Writer, Writer) {
+    let branch = |comment: &str| {
+        let mut writer = Writer::new(7, "example.com/golden");
+        for number in 1..8 {
+            let entry = writer.entry(Kind::Requested, Some(number), &[], &[("because", "x")]);
+            writer.commit(&[entry]);
+        }
+        let (yes, also) = (
+            writer.entry(Kind::Voted, Some(1), &[("decision", comment.into())], &[]),
+            writer.entry(Kind::Voted, Some(2), &[("decision", comment.into())], &[]),
+        );
+        writer.commit(&[yes, also]);
+        let rest = [3, 4].map(|number| {
+            writer.entry(
+                Kind::Voted,
+                Some(number),
+                &[("decision", "approve".into())],
+                &[],
+            )
+        });
+        writer.commit(&rest);
+        writer
+    };
+    (branch("approve"), branch("deny"))
+}
+
 /// A receipt for a record of a log, with the log's last checkpoint.
 pub fn receipt(writer: &Writer, at: usize) -> Receipt {
     let leaves: Vec<Digest> = (0..writer.image.rows.len())
