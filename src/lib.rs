@@ -56,6 +56,7 @@
 //! | vote | one person's decision on what that person was shown; only ever tightened | [`desk`] |
 //! | record, receipt | a signed entry of the log; an entry that proves itself | [`log`] |
 //! | checkpoint | a signed head of the tree over all records | [`log`] |
+//! | witness | somebody elsewhere who cosigns checkpoints that go on from the one before | [`witness`] |
 //! | dataset, lineage | what effects read and wrote, and who authorised it | [`lineage`] |
 //!
 //! # What is plugged in
@@ -82,7 +83,7 @@
 //! | `witness-http` | an HTTP client for the witnesses of a log, with TLS | no |
 //! | `testing` | scripted parts for the tests of code that uses this crate | no |
 //!
-//! No feature changes what the others do. There is no async runtime in the crate, no server and no network; its futures run
+//! No feature changes what the others do. There is no async runtime in the crate, no server and, without `witness-http`, no network; its futures run
 //! on any executor, and [`gate::wait`] serves hosts without one.
 //!
 //! # What it does not do

@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use countersign::{
     clock::Timestamp,
+    export::{Export, JsonlReader, TilesReader},
     log::{
         Checkpoint, Cosignature, CosignatureError, ForkEvidence, KeyChange, KeyName, Kind,
-        NotAFork, NotAVerifierKey, NotWitnessed, Note, NoteError, NoteSignature, Report,
-        Revocation, Rule, SecretKey, Signer, StoredTree, Terms, Verdict, VerifierKey, Window,
-        WitnessKey, WitnessPolicy, WitnessPolicyFault, verify_structure,
+        LogReader, NotAFork, NotAVerifierKey, NotWitnessed, Note, NoteError, NoteSignature, Report,
+        Revocation, Rule, SecretKey, Seq, Signer, StoredTree, Terms, TreeSize, Verdict,
+        VerifierKey, Window, WitnessKey, WitnessPolicy, WitnessPolicyFault, prove_record,
+        verify_structure,
     },
 };
 use log_fixture::{Image, Writer, assert_broken, forked, golden};
@@ -479,6 +481,42 @@ fn a_checkpoint_that_a_quorum_cosigned_is_an_anchor() {
         "{:?}",
         report.notes
     );
+}
+
+#[test]
+fn receipts_and_exports_hand_cosignatures_on() {
+    let mut writer = golden();
+    let (one, two) = (Witness::new(1), Witness::new(2));
+    let both = some_of(2, &[&one, &two]);
+    let keys = writer.trusted();
+    let folder = tempfile::tempdir().unwrap();
+    let tiles = folder.path().join("tiles");
+    let terms = Terms {
+        keys: Some(&keys),
+        witnesses: Some(&both),
+        ..Terms::default()
+    };
+    let anchored = |reader: &mut (dyn LogReader + Send)| {
+        let report = verify_structure(reader, &terms, &mut |_| {}, &mut |_, _| {});
+        let verdict = report.verdict();
+        assert!(!matches!(verdict, Verdict::Broken(_)), "{verdict}");
+        report.anchored
+    };
+    // The second comes when the log has been published already.
+    for (witness, expected) in [(&one, 0), (&two, 12)] {
+        cosigned(&mut writer.image, 12, &[witness], noon());
+        let mut image = writer.image.clone();
+        Export::of(&mut image).to_tiles(&tiles).unwrap();
+        assert_eq!(anchored(&mut TilesReader::open(&tiles).unwrap()), expected);
+        let lines = folder.path().join(format!("{expected}.jsonl"));
+        Export::of(&mut image).to_jsonl(&lines).unwrap();
+        assert_eq!(anchored(&mut JsonlReader::open(&lines).unwrap()), expected);
+        let receipt = prove_record(&mut image, Seq::new(4), TreeSize::Newest).unwrap();
+        assert!(receipt.verify_with_keys(&keys).is_ok());
+        let note = Note::parse(&receipt.checkpoint).unwrap();
+        let witnessed = both.witnessed(&note, [], Window::ALWAYS);
+        assert_eq!(witnessed.is_ok(), expected == 12);
+    }
 }
 
 #[test]

@@ -15,10 +15,11 @@ use crate::gate::{self, AuthorizedFor, Gate, Refusal};
 use crate::identity::{Authenticator, Directory};
 use crate::ledger::{self, Keys, LedgerError, OpenError, Options, Parts, Spawner, apart};
 use crate::lineage::LineageRecorder;
-use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys};
+use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys, WitnessPolicy};
 use crate::notify::Notifier;
 use crate::policy::PolicyEvaluator;
 use crate::store::Store;
+use crate::witness::{Alarm, Transport, Witnesses};
 
 use super::Operator;
 
@@ -172,6 +173,12 @@ impl Countersign {
             })
     }
 
+    /// What witnesses have said against the log since it was opened, with what shows it: to be kept, and looked into.
+    #[must_use]
+    pub fn witness_alarms(&self) -> Vec<Arc<Alarm>> {
+        self.parts.ledger.contradictions()
+    }
+
     /// For how many requests somebody waits in this process.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -219,6 +226,17 @@ impl Opening {
     /// Adds an outside sink for lineage.
     pub fn with_recorder(mut self, recorder: impl LineageRecorder) -> Self {
         self.options.recorders.push(Arc::new(recorder));
+        self
+    }
+
+    /// Shows each new checkpoint to the witnesses of a policy that have an address, and keeps what they cosign beside it.
+    ///
+    /// They are asked after the commit and in the background: nothing waits for them, and one that fails is asked again, less and less
+    /// often. Each is asked at once when the log is opened, so that one that was set back is noticed. A witness that
+    /// contradicts the log is asked no more until the next opening; [`Countersign::witness_alarms`] says so. The transport runs on the
+    /// spawner.
+    pub fn with_witnesses(mut self, policy: WitnessPolicy, transport: impl Transport) -> Self {
+        self.options.witnesses = Some(Witnesses::new(policy, transport));
         self
     }
 

@@ -40,6 +40,7 @@ mod spawner;
 mod threads;
 mod time;
 mod waiters;
+mod witnessing;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -121,6 +122,8 @@ pub(crate) struct Shared {
     feeds: Mutex<Vec<courier::Doorbell>>,
     operator: Mutex<Option<Arc<dyn Signer>>>,
     listeners: Mutex<Vec<Listener>>,
+    /// What witnesses have said against the log.
+    contradictions: Mutex<Vec<Arc<crate::witness::Alarm>>>,
     counted: Counted,
 }
 

@@ -14,12 +14,14 @@ use crate::log::{
 };
 use crate::notify::Notifier;
 use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
+use crate::witness::Witnesses;
 
 use super::head_file::{HeadFile, HeadFileError, Mark};
 use super::ours::{Place, known_trust};
 use super::sequencer::Sequencer;
 use super::{
     Keys, Limits, OpenError, Shared, Spawner, alarms, courier, feed, keeper, people, time, waiters,
+    witnessing,
 };
 use crate::log::StoredRecord;
 
@@ -29,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) head_file: Option<PathBuf>,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) recorders: Vec<Arc<dyn crate::lineage::LineageRecorder>>,
+    pub(crate) witnesses: Option<Witnesses>,
     pub(crate) spawner: Option<Spawner>,
     pub(crate) origin: Option<String>,
     pub(crate) expected: Option<LogId>,
@@ -43,6 +46,7 @@ impl Default for Options {
             head_file: None,
             notifiers: Vec::new(),
             recorders: Vec::new(),
+            witnesses: None,
             spawner: None,
             origin: None,
             expected: None,
@@ -67,6 +71,7 @@ pub(crate) async fn open(
         head_file,
         notifiers,
         recorders,
+        witnesses,
         spawner,
         origin,
         expected,
@@ -175,6 +180,7 @@ pub(crate) async fn open(
         feeds: Mutex::default(),
         operator: Mutex::new(None),
         listeners: Mutex::default(),
+        contradictions: Mutex::default(),
         counted: super::Counted::default(),
         trust: RwLock::new(Arc::new(trust)),
         store,
@@ -195,6 +201,9 @@ pub(crate) async fn open(
     courier::start(&shared);
     for recorder in recorders {
         feed::start(&shared, recorder);
+    }
+    if let Some(witnesses) = witnesses {
+        witnessing::start(&shared, witnesses);
     }
     Ok(Opened { shared })
 }

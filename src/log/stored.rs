@@ -130,9 +130,18 @@ fn newest_checkpoint<R: LogReader + ?Sized>(
     seq: Seq,
 ) -> Result<Vec<u8>, ProveRecordError> {
     match reader.head_row()? {
-        HeadRow::Stored(bytes) => Head::decode(&bytes)
-            .map(|head| head.checkpoint)
-            .map_err(|error| ProveRecordError::damaged(error.to_string())),
+        HeadRow::Stored(bytes) => {
+            let Head {
+                size, checkpoint, ..
+            } = Head::decode(&bytes)
+                .map_err(|error| ProveRecordError::damaged(error.to_string()))?;
+            // As it is filed, witnesses may have cosigned it since.
+            let filed = reader.checkpoints(size..size.saturating_add(1))?.pop();
+            let filed = filed.map(|(_, note)| note);
+            Ok(filed
+                .filter(|note| note.starts_with(&checkpoint))
+                .unwrap_or(checkpoint))
+        }
         HeadRow::Missing => Err(ProveRecordError::damaged("the head row is missing")),
         HeadRow::NotKept => reader
             .checkpoints(seq.get().saturating_add(1)..u64::MAX)?

@@ -78,7 +78,7 @@ pub(in crate::export) fn export(
             place.put_disclosures(exporting, number, surveyed.size)?;
         }
     }
-    if surveyed.size > from {
+    if surveyed.size > from || has_gained(directory, &surveyed.checkpoint)? {
         place.settle()?;
         place.put(Path::new(paths::CHECKPOINT), &surveyed.checkpoint)?;
     }
@@ -91,6 +91,13 @@ pub(in crate::export) fn export(
         given: exporting.count.given,
         withheld: exporting.count.withheld,
     })
+}
+
+/// Whether witnesses have cosigned the published checkpoint since: nothing else makes it longer.
+fn has_gained(directory: &Path, note: &[u8]) -> Result<bool, ExportError> {
+    let found = published::checkpoint(directory).map_err(io_at(directory))?;
+    Ok(found
+        .is_some_and(|(published, _)| published.len() < note.len() && note.starts_with(&published)))
 }
 
 fn damaged(directory: &Path) -> ExportError {
