@@ -20,14 +20,15 @@ use countersign::{
     },
     store::{Batch, MemoryStore, NewRecord, Query, Step, Store, StoreSecret},
     witness::{
-        Alarm, Evidence, Request, Response, Sign, Submitted, Transport, TransportError, Trouble,
-        Witnesses,
+        Alarm, Call, Evidence, Request, Response, Sign, Submitted, Transport, TransportError,
+        Trouble, Witnesses,
     },
 };
 use fake_witness::{FakeWitness, Mood, Wire, all_of};
 use futures::executor::block_on;
 use futures::future::{Either, select};
 use log_fixture::{Writer, forked, golden};
+use proptest::prelude::*;
 
 /// A store that holds the first records of a log, batch by batch.
 fn stored(writer: &Writer, size: u64) -> Arc<MemoryStore> {
@@ -440,6 +441,51 @@ fn a_witness_that_says_all_is_wrong_is_believed_for_what_it_shows_alone() {
         let alarm = town.alarm(&stored(&writer, 12));
         assert_eq!(alarm.sign, sign);
         assert_eq!(alarm.evidence, Evidence::Word);
+    }
+}
+
+#[test]
+fn an_alarm_stays_though_its_evidence_was_not_waited_for() {
+    let writer = golden();
+    let town = Town::new(&writer, 1);
+    town.witnesses[0].feels(Mood::Withholds(409, b"13\n".to_vec()));
+    let store = stored(&writer, 12);
+    let asked = town.client.submit(&store, &town.keys, town.now());
+    let given_up = block_on(select(Box::pin(asked), std::future::ready(())));
+    assert!(matches!(given_up, Either::Right(_)));
+    drop(given_up);
+    town.witnesses[0].asked();
+    let alarm = town.alarm(&store);
+    assert_eq!(alarm.sign, Sign::Rollback { size: 13 });
+    assert_eq!(alarm.evidence, Evidence::Word);
+    assert!(town.witnesses[0].asked().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a witness sends instead of its cosignature, nothing of it is stored.
+    #[test]
+    fn nothing_is_stored_that_does_not_verify(
+        status in prop_oneof![Just(200_u16), Just(409), 100_u16..600],
+        mut body in proptest::collection::vec(any::<u8>(), 0..80),
+        spoil in prop::option::of((0_usize..200, 1_u8..=255)),
+    ) {
+        let writer = golden();
+        let town = Town::new(&writer, 1);
+        let store = stored(&writer, 12);
+        let before = note(&store, 12);
+        if let Some((at, bits)) = spoil {
+            // A good answer in which one byte is another.
+            let text = String::from_utf8(before.clone()).unwrap();
+            let call = Call::Post(format!("old 0\n\n{text}").into_bytes());
+            body = town.witnesses[0].answer("/add-checkpoint", &call).body;
+            let line = body.iter().position(|byte| *byte == b'\n').unwrap();
+            body[at % line] ^= bits;
+        }
+        town.witnesses[0].feels(Mood::Says(status, body));
+        prop_assert!(town.submit(&store).remove(0).is_err());
+        prop_assert_eq!(note(&store, 12), before);
     }
 }
 

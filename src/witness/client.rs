@@ -158,12 +158,16 @@ impl Witnesses {
                 }
                 Answer::Inconsistent => Sign::Fork { size: old },
             };
-            let alarm = Arc::new(Alarm {
+            let mut alarm = Alarm {
                 witness: witness.name.clone(),
                 sign,
-                evidence: self.evidence(url, &own, store, keys).await,
-                own: own.signed,
-            });
+                evidence: Evidence::Word,
+                own: own.signed.clone(),
+            };
+            // Noted before the witness is asked for more: it may keep us waiting until we are let go of.
+            state.alarm = Some(Arc::new(alarm.clone()));
+            alarm.evidence = self.evidence(url, &own, store, keys).await;
+            let alarm = Arc::new(alarm);
             state.alarm = Some(Arc::clone(&alarm));
             return Err(Trouble::Alarm(alarm));
         }

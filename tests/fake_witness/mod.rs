@@ -32,6 +32,8 @@ pub enum Mood {
     Silent,
     /// Answers so.
     Says(u16, Vec<u8>),
+    /// Answers so, but never when it is asked for the checkpoint that it holds.
+    Withholds(u16, Vec<u8>),
     /// Cosigns, but adds this to the time, in seconds.
     Ahead(u64),
     /// Cosigns another text.
@@ -123,7 +125,7 @@ impl FakeWitness {
         state
             .asked
             .push(format!("{method} {path} {first}").trim_end().to_owned());
-        if let Mood::Says(status, body) = &state.mood {
+        if let Mood::Says(status, body) | Mood::Withholds(status, body) = &state.mood {
             let (status, body) = (*status, body.clone());
             return Response { status, body };
         }
@@ -236,6 +238,7 @@ impl Transport for Wire {
         match mood {
             Mood::Away => Err(TransportError::new("nobody is there")),
             Mood::Silent => std::future::pending().await,
+            Mood::Withholds(..) if call == Call::Get => std::future::pending().await,
             _ => Ok(witness.answer(path, &call)),
         }
     }
