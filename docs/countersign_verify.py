@@ -763,11 +763,14 @@ def s7_covered(log):
         return "no checkpoint covers it"
 
 
+OTHER_LEAF = "its stored leaf is another"
+
+
 # S8: stored copies say what the statement says.
 @rule("S8")
 def s8_columns(record):
     if record.columns.leaf != leaf_of(record.statement):
-        return "its stored leaf is another"
+        return OTHER_LEAF
     request = record.request if isinstance(record.request, str) and UUID.fullmatch(record.request) else None
     says = (record.says["prev"], record.kind, request, record.ts)
     columns = record.columns
@@ -1783,6 +1786,8 @@ class Log:
         filed = Filed(store.disclosures())
         notes, self.anchors = anchors, None
         for row in store.rows():
+            if row.seq < self.next:
+                raise Unreadable("its records are not handed out in order")
             for seq in filed.before(row.seq):
                 self.holds(seq, s9_nowhere, False)
             record = self.pass_row(row, filed.of(row.seq))
@@ -1871,6 +1876,8 @@ class Log:
         self.id = self.id or record.says["log"]
         self.ts = record.ts if self.ts is None else max(self.ts, record.ts)
         self.holds(seq, s8_columns, record)
+        if seq == 0:
+            self.doubt_keys(record)
         self.holds(seq, s9_stray, record)
         self.holds(seq, f9_disclosures, record)
         if self.why(s9_missing, record) and self.missing is None:
@@ -1893,6 +1900,12 @@ class Log:
         untrusted = self.why(s10_trusted, self.trusted, self.keys)
         if untrusted:
             self.doubt(untrusted)
+
+    def doubt_keys(self, record):
+        """The keys of a genesis with which something is wrong count for nothing."""
+        broken = {number for _, _, number, _ in self.faults} & {"S2", "S3", "S4", "M9"}
+        if broken or self.why(s8_columns, record) == OTHER_LEAF:
+            self.keys, self.origin = {}, None
 
     def judge_signatures(self, record):
         if not self.holds(record.seq, s2_signatures, self, record):
@@ -2034,8 +2047,12 @@ def verify(store, keys, checkpoints, without=()):
                 anchors.append(file.read())
         opened = Store(store)
         log = Log(trusted, without)
-        log.walk(opened, anchors)
-        opened.close()
+        try:
+            log.walk(opened, anchors)
+            opened.close()
+        except (sqlite3.Error, Unreadable) as error:
+            # What was found before counts.
+            log.doubt(f"the file cannot be read to its end: {error}")
         return log.verdict()
     except (OSError, ValueError, sqlite3.Error, Unreadable) as error:
         return {"verdict": "cannot verify", "exit": 2, "size": 0, "anchored": 0, "seq": None, "rule": None, "why": str(error)}

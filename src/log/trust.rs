@@ -382,6 +382,11 @@ impl VerifiedGenesis {
         if statement.kind != KnownOr::Known(Kind::Genesis) {
             return Err(broken(Rule::S6, "the first record is no genesis"));
         }
+        let genesis = Genesis::parse(&statement)
+            .map_err(|error| Broken::new(Seq::GENESIS, Rule::F6, error.to_string()))?;
+        let ring = KeyRing::from_genesis(&genesis);
+        let trust = Trust::new(*genesis.log(), genesis.origin().clone(), ring);
+        let record = trust.check(record)?;
         let at_start = statement.seq == Seq::GENESIS
             && statement.prev == Digest::from_bytes([0; 32])
             && statement.root == empty_root();
@@ -391,11 +396,6 @@ impl VerifiedGenesis {
                 "the genesis does not stand at the beginning",
             ));
         }
-        let genesis = Genesis::parse(&statement)
-            .map_err(|error| Broken::new(Seq::GENESIS, Rule::F6, error.to_string()))?;
-        let ring = KeyRing::from_genesis(&genesis);
-        let trust = Trust::new(*genesis.log(), genesis.origin().clone(), ring);
-        let record = trust.check(record)?;
         Ok(Self { genesis, record })
     }
 

@@ -39,6 +39,8 @@ pub struct Case {
     pub store: PathBuf,
     pub keys: PathBuf,
     pub checkpoints: Vec<PathBuf>,
+    /// Whether the file was changed where SQLite's own bookkeeping may stand.
+    pub spoiled: bool,
 }
 
 /// What a verifier says, as far as two of them must agree.
@@ -61,6 +63,11 @@ impl fmt::Display for Found {
 }
 
 impl Found {
+    /// Whether the log was read as far as it goes.
+    pub fn is_read(&self) -> bool {
+        self.exit != 2
+    }
+
     /// What the other verifier said in JSON.
     pub fn of_json(json: &Value) -> Self {
         Self {
@@ -150,6 +157,7 @@ impl Folder<'_> {
             store,
             keys: keys_path,
             checkpoints,
+            spoiled: false,
         }
     }
 
@@ -187,9 +195,10 @@ impl Folder<'_> {
         let anchors = anchors(&mut dice, &keys, &image, &mut done);
         let trusted = trusted(&mut dice, &keys, &mut done);
         let what = format!("seed {seed}: {}", done.join(", "));
-        let case = self.lay(&format!("{seed:016x}"), what, &image, &trusted, &anchors);
+        let mut case = self.lay(&format!("{seed:016x}"), what, &image, &trusted, &anchors);
         if dice.percent(2) {
             spoil_file(&mut dice, &case.store);
+            case.spoiled = true;
         }
         case
     }
