@@ -1347,6 +1347,9 @@ class Life:
     def close(self, state):
         self.state = state
 
+    def is_over(self):
+        return self.state not in ("new", "pending", "approved", "running", "lost", "unknown")
+
     def approve(self, ts):
         self.state = "approved"
         self.until = ts + 1_000_000 * self.requirement["clocks"]["valid_for"]
@@ -1741,11 +1744,13 @@ class Log:
     def why(self, check, *args):
         return None if check.rule in self.without else check(*args)
 
-    def holds(self, seq, check, *args, named=None):
+    def holds(self, seq, check, *args):
         """Runs a check; what is wrong is noted as a fault of the record `seq`."""
         why = self.why(check, *args)
         if why:
-            self.faults.append((seq, RULES.index(named or check.rule), named or check.rule, why))
+            # That a digest stood in the log before is named only where no rule of S is.
+            place = RULES.index("M1") - 0.5 if check is f7_once else RULES.index(check.rule)
+            self.faults.append((seq, place, check.rule, why))
         return not why
 
     def doubt(self, why):
@@ -1988,7 +1993,7 @@ class Log:
         life = self.lives.get(record.request) or Life(None)
         for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied):
             why = self.why(check, life, record)
-            if why and life.clouded:
+            if why and life.clouded and not life.is_over():
                 return self.doubt(f"record {record.seq} is allowed at most by a record before it that is not judged")
             if not self.holds(record.seq, check, life, record):
                 return
