@@ -349,8 +349,8 @@ impl Rule8 {
                 *groups += 1;
                 let name = format!("g{groups}");
                 let need = match *need {
-                    1 if *groups % 2 == 0 => "any".to_owned(),
-                    need if need == names.len() && *groups % 3 == 0 => "all".to_owned(),
+                    1 if groups.is_multiple_of(2) => "any".to_owned(),
+                    need if need == names.len() && groups.is_multiple_of(3) => "all".to_owned(),
                     need => need.to_string(),
                 };
                 text.push_str(&format!("group {name} {need} {}\n", names.join(" ")));
