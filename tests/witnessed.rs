@@ -24,7 +24,9 @@ use countersign::log::{Head, Origin, Role, Seq, StoredRecord, Verdict, Window, W
 use countersign::store::{
     Chore, Committed, Found, Guarantees, MemoryStore, Query, Step, Store, StoreError, Tended,
 };
-use countersign::witness::{Evidence, Request, Response, Sign, Transport, TransportError};
+#[cfg(feature = "sqlite")]
+use countersign::witness::{Evidence, Sign};
+use countersign::witness::{Request, Response, Transport, TransportError};
 use fake_witness::{FakeWitness, Mood, Wire, all_of};
 use futures::executor::block_on;
 
