@@ -35,7 +35,7 @@ pub(super) fn find(conn: &Connection, query: Query) -> Result<Found, StoreError>
             // In the words of the index.
             &format!(
                 "SELECT {RECORD} FROM record \
-                 WHERE kind IN ('key_added', 'key_rotated', 'key_revoked') ORDER BY seq"
+                 WHERE kind > 'key_' AND kind < 'key`' ORDER BY seq"
             ),
             [],
             record,
