@@ -1,5 +1,6 @@
 """Writes JSON documents, one a line, in spellings that nobody would choose: `corpus.py SEED COUNT`."""
 
+import decimal
 import json
 import random
 import struct
@@ -22,12 +23,13 @@ def number():
         case 1:
             return dice.randrange(1 - 2**53, 2**53)
         case 2:
-            return round(dice.uniform(-1e6, 1e6), dice.randrange(8))
+            # Never the negative zero, which is not admitted.
+            return round(dice.uniform(-1e6, 1e6), dice.randrange(8)) + 0.0
         case _:
-            # Any double of which there is a finite one.
+            # Any double that is finite.
             while True:
                 value = struct.unpack("<d", dice.randbytes(8))[0]
-                if value - value == 0:
+                if value and value - value == 0:
                     return value
 
 
@@ -67,8 +69,9 @@ def spelled(value):
         return f"{spaces()}[{','.join(map(spelled, value))}{spaces()}]{spaces()}"
     if isinstance(value, str):
         return f"{spaces()}{spelled_text(value)}{spaces()}"
-    if isinstance(value, float) and dice.random() < 0.3:
-        return f"{value:.16e}" if dice.random() < 0.5 else repr(value).replace("e", "E")
+    if isinstance(value, float) and dice.random() < 0.5:
+        # The same digits: others, though they mean the same double, are not admitted.
+        return format(decimal.Decimal(repr(value)), dice.choice("eE"))
     return json.dumps(value)
 
 
