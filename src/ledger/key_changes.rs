@@ -138,7 +138,7 @@ impl Shared {
             .append(Admission::Ordinary, BTreeSet::new(), build, |()| ())
             .await
         {
-            Appended::Committed(written, ()) => Ok(written.first().unwrap_or_default()),
+            Appended::Committed(written, ()) => written.first().ok_or(LedgerError::Panicked),
             Appended::Aborted(error) | Appended::Failed(error) => {
                 lock(&self.successors)
                     .retain(|next| coming.as_ref().is_none_or(|coming| next.public() != coming));
