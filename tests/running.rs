@@ -5,12 +5,13 @@
 mod common;
 mod records;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{PEOPLE, RULES, World, pay, read, refused};
-use countersign::action::{Action, RequestId};
+use countersign::action::{Action, Dataset, RequestId};
 use countersign::approval::{Finding, Status};
 use countersign::clock::Clock;
 use countersign::desk::{DeskError, Page, Reason, VoteRefused, Voted};
@@ -486,4 +487,28 @@ fn instants_are_exclusive_ends_and_inclusive_beginnings() {
         matches!(late, Err(VoteRefused::AlreadySettled(_))),
         "{late:?}"
     );
+}
+
+#[test]
+fn what_another_process_moved_is_read_again_and_refuses_no_start() {
+    let (world, store) = world();
+    let other = World::open(
+        RULES,
+        PEOPLE,
+        store,
+        world.keys.clone(),
+        world.clock.clone(),
+        tempfile::tempdir().unwrap(),
+        |opening| opening,
+    );
+    // What a session has read may bear on its next action, so that each of these moves the session under the other's feet.
+    for _ in 0..3 {
+        for process in [&world, &other] {
+            let effect = async |authorized: Authorized| {
+                authorized.used(Dataset::new("crm", "customers"));
+                Ok::<_, Infallible>(())
+            };
+            block_on(process.gate().run(read(), effect)).unwrap();
+        }
+    }
 }

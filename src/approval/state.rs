@@ -1,6 +1,7 @@
 //! The fold over the events of one request.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::action::{ActionDigest, Bound, ExecutionId, InstanceId, PersonId, Pseudonym, RequestId};
 use crate::clock::Timestamp;
@@ -23,7 +24,7 @@ use super::votes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestState {
     pub(super) request: RequestId,
-    pub(super) requested: Box<Requested>,
+    pub(super) requested: Arc<Requested>,
     pub(super) filed: Timestamp,
     pub(super) first: At,
     pub(super) last: At,
@@ -224,7 +225,7 @@ impl RequestState {
         Ok(Self {
             request,
             interests: requested.interests.clone(),
-            requested: requested.clone(),
+            requested: Arc::clone(requested),
             filed: *ts,
             first: *seq,
             last: *seq,

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -316,7 +317,7 @@ impl Story {
             ts: at(0),
             request: Some(request(9)),
             action: Some(requested.bound.digest()),
-            event: Event::Requested(Box::new(requested)),
+            event: Event::Requested(Arc::new(requested)),
         };
         Self {
             state: RequestState::begin(&recorded).unwrap(),

@@ -1,6 +1,7 @@
 //! The meaning of a log: every record against the life of its request, in one pass.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::action::{ActionDigest, Bound, DisclosureDigest, InstanceId, RequestId};
 use crate::approval::{
@@ -53,6 +54,7 @@ impl Open {
         let mut reduced = recorded.clone();
         let mut form = None;
         if let Event::Requested(requested) = &mut reduced.event {
+            let requested = Arc::make_mut(requested);
             form = match watch {
                 Watch::Observed => Some(requested.bound.form().to_canonical().into_boxed_slice()),
                 Watch::Unobserved => None,

@@ -165,7 +165,7 @@ impl Draft<'_> {
             id: request,
             digest: bound.digest(),
         };
-        let requested = Event::Requested(Box::new(Requested {
+        let requested = Event::Requested(Arc::new(Requested {
             bound,
             decision: self.decision.clone(),
             instance: parts.ledger.instance,

@@ -30,7 +30,7 @@ use super::permit::{Basis, Pass, Unused};
 use super::waiting::refusal;
 use super::{Cause, PolicyDenial, Refusal};
 
-/// How often the start begins again because something moved.
+/// How often the start begins again because something moved; once more where it began from what was last seen.
 const ROUNDS: usize = 3;
 
 impl Pass {
@@ -70,11 +70,13 @@ impl Pass {
         if deferred.is_none() {
             scopes.insert(key(Scope::Request(request)));
         }
-        for _ in 0..ROUNDS {
-            let versions = ledger
-                .versions(scopes.iter().cloned())
-                .await
-                .map_err(unread)?;
+        for round in 0..=ROUNDS {
+            let versions = match (&deferred, round) {
+                // Nobody else knows of the request, so that what was last seen will do until the commit contradicts.
+                (Some(_), 0) => ledger.versions_lately(&scopes).await,
+                _ => ledger.versions(scopes.iter().cloned()).await,
+            };
+            let versions = versions.map_err(unread)?;
             let version = |scope: &ScopeKey| versions.get(scope).copied().unwrap_or(0);
             if version(&freezes) > 0 {
                 return Err(Refusal::Frozen);

@@ -1,5 +1,7 @@
 //! A record back to its event.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::action::{ActionDigest, Disclosure, DisclosureDigest, RequestId};
@@ -147,7 +149,7 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
     let m = &mut members;
     let event = match kind {
         Kind::PolicyAdopted => Event::PolicyAdopted(around::decode_adopted(m)?),
-        Kind::Requested => Event::Requested(Box::new(requested::decode(m, lookup)?)),
+        Kind::Requested => Event::Requested(Arc::new(requested::decode(m, lookup)?)),
         Kind::Voted => Event::Voted(Box::new(voted::decode(m)?)),
         Kind::Reassessed => Event::Reassessed(Box::new(reassessed::decode(m, own)?)),
         Kind::Started => Event::Started(Box::new(execution::decode_started(m, own)?)),

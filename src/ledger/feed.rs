@@ -153,7 +153,7 @@ impl Shared {
             .await?
             .into_iter()
             .find_map(|one| match one.event {
-                Event::Requested(requested) => Some(requested.bound),
+                Event::Requested(requested) => Some(requested.bound.clone()),
                 _ => None,
             }))
     }

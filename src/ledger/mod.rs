@@ -22,6 +22,7 @@ mod keeper;
 mod key_changes;
 mod keys;
 mod known_logs;
+mod lately;
 mod open;
 mod open_error;
 mod ours;
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     followed: Mutex<u64>,
     own: Mutex<OwnLeaves>,
     seen: seen::Seen,
+    lately: lately::Lately,
     names: people::Names,
     running: Mutex<HashMap<ExecutionId, Running>>,
     /// When the keeper will look at all that run once more, at the latest.

@@ -164,6 +164,7 @@ pub(crate) async fn open(
         next_due: Mutex::new(None),
         own: Mutex::default(),
         seen: super::seen::Seen::of_size(head.size),
+        lately: super::lately::Lately::default(),
         known: Mutex::new(head),
         names: people::Names::default(),
         running: Mutex::default(),

@@ -1,6 +1,6 @@
 //! From stored rows to facts: nothing counts that does not verify.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::action::{Disclosure, DisclosureDigest, RequestId};
 use crate::approval::{Recorded, RequestState};
@@ -31,6 +31,17 @@ impl Shared {
     ) -> Result<BTreeMap<ScopeKey, u64>, LedgerError> {
         let scopes = scopes.into_iter().collect();
         Ok(self.store.find(Query::Versions(scopes)).await?.versions()?)
+    }
+
+    /// As [`Shared::versions`], perhaps as they were a while ago: whose commit finds that one has moved has to ask again, of the store.
+    pub(crate) async fn versions_lately(
+        &self,
+        scopes: &BTreeSet<ScopeKey>,
+    ) -> Result<BTreeMap<ScopeKey, u64>, LedgerError> {
+        match self.lately.all(scopes) {
+            Some(versions) => Ok(versions),
+            None => self.versions(scopes.iter().cloned()).await,
+        }
     }
 
     /// Reads, verifies and folds the records of a request; `None` if there are none.

@@ -1,5 +1,7 @@
 //! What every [`LineageRecorder`] must bear, for its author's own tests.
 
+use std::sync::Arc;
+
 use crate::action::{
     Action, ActorChain, Bound, Dataset, ExecutionId, InstanceId, NoEntropy, Principal, Pseudonym,
     RequestId, Salt, SaltSource, SessionId, Stamp, bind,
@@ -75,7 +77,7 @@ pub fn sample_events() -> Vec<LineageEvent> {
             revision: revision.clone(),
             instance,
         }),
-        Event::Requested(Box::new(Requested {
+        Event::Requested(Arc::new(Requested {
             bound: bound.clone(),
             decision: decision(),
             instance,

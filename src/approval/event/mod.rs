@@ -11,6 +11,8 @@ mod reassessed;
 mod requested;
 mod voted;
 
+use std::sync::Arc;
+
 use crate::action::{ActionDigest, RequestId};
 use crate::clock::Timestamp;
 
@@ -46,8 +48,8 @@ pub struct Recorded {
 pub enum Event {
     /// A process took up a policy. Belongs to no request.
     PolicyAdopted(PolicyAdopted),
-    /// An action was filed and policy gave its first verdict.
-    Requested(Box<Requested>),
+    /// An action was filed and policy gave its first verdict. Shared, since every state of the request carries it.
+    Requested(Arc<Requested>),
     /// A person decided.
     Voted(Box<Voted>),
     /// Policy, people or data changed before the start, and the request was judged again.

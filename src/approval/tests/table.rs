@@ -1,5 +1,7 @@
 //! Section 8 of the record format, written down a second time as a plain table of every state and every event.
 
+use std::sync::Arc;
+
 use super::super::testkit::*;
 use super::super::*;
 
@@ -74,7 +76,7 @@ fn events(state: &str) -> Vec<(&'static str, Event)> {
     };
     let again_requested = requested(Disposition::Allow { use_by: at(50) });
     vec![
-        ("requested", Event::Requested(Box::new(again_requested))),
+        ("requested", Event::Requested(Arc::new(again_requested))),
         ("voted approve", approve(3, A)),
         ("voted deny", deny(3, A)),
         ("reassessed", reassess(again, &[])),

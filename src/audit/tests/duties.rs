@@ -1,5 +1,7 @@
 //! The rules of duties, counts and policies broken once, and what the report makes of it.
 
+use std::sync::Arc;
+
 use crate::approval::{
     As, At, Basis, Choice, Counted, Disposition, Event, Interests, Outcome, Renewed,
 };
@@ -58,7 +60,7 @@ fn m4_where_controllers_are_unknown_nobody_approves() {
         expires,
     });
     requested.interests = Interests::none().with_unknown_controllers();
-    log.record(&Event::Requested(Box::new(requested)), Some(request));
+    log.record(&Event::Requested(Arc::new(requested)), Some(request));
     let seq = log.vote(request, RITA, Choice::Approve);
     broken(&mut log, seq, Rule::M4);
 }

@@ -1,6 +1,7 @@
 //! Logs that keep every rule.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -313,7 +314,7 @@ fn only_open_requests_are_held() {
             replay.event(recorded, &mut |_, _| {});
             most = most.max(replay.live());
         };
-        record(Event::Requested(Box::new(requested)));
+        record(Event::Requested(Arc::new(requested)));
         if number % 300 == 0 {
             left_open.push(id);
         } else {

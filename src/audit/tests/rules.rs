@@ -1,5 +1,7 @@
 //! Each rule of meaning broken once, in a log whose structure is sound.
 
+use std::sync::Arc;
+
 use crate::action::{Dataset, ExecutionId, RequestId};
 use crate::approval::{
     At, Basis, Choice, ClockAcknowledged, ClockDoubt, ClockDoubted, Derivation, Disposition, Event,
@@ -53,7 +55,7 @@ fn f6_a_bound_form_has_no_member_that_it_does_not_have() {
     .unwrap();
     let digest = requested.bound.digest();
     let seq = log.record(
-        &Event::Requested(Box::new(requested)),
+        &Event::Requested(Arc::new(requested)),
         Some(RequestRef { id, digest }),
     );
     broken(&mut log, seq, Rule::F6);
@@ -117,7 +119,7 @@ fn m2_what_is_bound_names_its_request() {
         id: RequestId::from_uuid(log.id()),
         ..request
     };
-    let seq = log.record(&Event::Requested(Box::new(requested)), Some(other));
+    let seq = log.record(&Event::Requested(Arc::new(requested)), Some(other));
     broken(&mut log, seq, Rule::M2);
 }
 
@@ -213,7 +215,7 @@ fn m3_an_approval_is_used_before_its_end() {
 fn m3_a_request_is_filed_once_and_first() {
     let mut log = Fixture::new();
     let (requested, request) = log.requested(Disposition::Deny { cause: None });
-    let event = Event::Requested(Box::new(requested));
+    let event = Event::Requested(Arc::new(requested));
     log.record(&event, Some(request));
     let second = log.entry_of(&withdrawn(), Some(request));
     let seq = log.entry(&second);

@@ -1,6 +1,7 @@
 //! What happens in a log, in short.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -130,7 +131,7 @@ impl Fixture {
 
     pub(super) fn file(&mut self, disposition: Disposition) -> RequestRef {
         let (requested, request) = self.requested(disposition);
-        self.record(&Event::Requested(Box::new(requested)), Some(request));
+        self.record(&Event::Requested(Arc::new(requested)), Some(request));
         request
     }
 

@@ -1,6 +1,7 @@
 //! Every kind of event with every optional member there and not there.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::{collection, option};
@@ -173,7 +174,7 @@ fn requested() -> impl Strategy<Value = Event> {
     );
     (any::<u8>(), interests(), disposition, rest).prop_map(
         |(number, interests, disposition, (because, reason, trace))| {
-            Event::Requested(Box::new(Requested {
+            Event::Requested(Arc::new(Requested {
                 bound: in_order(bound(request(number))),
                 decision: decision(),
                 instance: instance(1),

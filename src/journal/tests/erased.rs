@@ -1,5 +1,7 @@
 //! What is left of a record when disclosures are gone.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::approval::testkit::*;
 use crate::approval::{Choice, DatasetName, Finished, Hidden, Outcome, Timing, Touched, Voted};
@@ -125,7 +127,7 @@ fn a_dataset_outlives_its_name() {
 
 #[test]
 fn an_action_is_still_what_it_was() {
-    let ask = Event::Requested(Box::new(asking(requirement("1 of group:a"))));
+    let ask = Event::Requested(Arc::new(asking(requirement("1 of group:a"))));
     let mut filed = Filed::of(&ask);
     filed.disclosures.clear();
     let Event::Requested(read) = filed.read().unwrap() else {

@@ -2,6 +2,7 @@
 //!
 //! With `COUNTERSIGN_WRITE_VECTORS=1` in the environment the files are written instead of compared.
 
+use std::sync::Arc;
 use std::{env, fs, path::PathBuf};
 
 use super::*;
@@ -39,7 +40,7 @@ fn one_of_each() -> Vec<Event> {
             revision: decision().revision,
             instance: instance(1),
         }),
-        Event::Requested(Box::new(Requested {
+        Event::Requested(Arc::new(Requested {
             interests: interests.clone(),
             because: Some(known("monthly report")),
             reason: Some(known("personal data leaves the database")),

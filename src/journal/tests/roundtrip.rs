@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::arbitrary::events;
@@ -42,7 +44,7 @@ fn nothing_hidden_stands_in_the_clear() {
     };
     for event in [
         Event::Voted(Box::new(vote)),
-        Event::Requested(Box::new(ask)),
+        Event::Requested(Arc::new(ask)),
         Event::Finished(Box::new(end)),
         cancel(),
     ] {
@@ -91,7 +93,7 @@ fn a_desk_signs_what_a_desk_may_sign() {
 fn an_event_and_its_request_go_together() {
     let salts = &mut SeededSalts::new(1);
     let writer = Writer::gate(Enforcement::Enforced);
-    let ask = Event::Requested(Box::new(asking(requirement("1 of group:a"))));
+    let ask = Event::Requested(Arc::new(asking(requirement("1 of group:a"))));
     let own = reference(&ask).unwrap();
     assert_eq!(
         encode(&ask, None, writer, salts).unwrap_err(),

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::action::{Dataset, DatasetRef, SessionId, TenantId};
@@ -19,7 +20,7 @@ fn what_belongs_to_a_request_moves_it() {
     let ask = asking(requirement("1 of group:a"));
     let bound = ask.bound.clone();
     assert_eq!(
-        scopes(&Event::Requested(Box::new(ask)), Some(&bound)),
+        scopes(&Event::Requested(Arc::new(ask)), Some(&bound)),
         [Scope::Request(request(9))]
     );
     for event in [

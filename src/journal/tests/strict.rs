@@ -1,5 +1,7 @@
 //! Every body that no event has is refused, by the rule that it breaks (F6, F7, F9, M1).
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::arbitrary::events;
@@ -106,7 +108,7 @@ fn a_disclosure_that_is_filed_under_another_digest_is_refused() {
         }
     });
     assert_eq!(swapped, Rule::F9);
-    let ask = Event::Requested(Box::new(asking(requirement("1 of group:a"))));
+    let ask = Event::Requested(Arc::new(asking(requirement("1 of group:a"))));
     let mut filed = Filed::of(&ask);
     let other = Disclosure::new(&Salt::from_bytes([1; 16]), "format", &Json::from("x"));
     for one in filed.disclosures.values_mut() {
@@ -133,7 +135,7 @@ fn arrays_are_sorted_as_they_are_written() {
     let entry = |tie: &str, person: String| {
         Json::Object(Object::new().with("as", tie).with("person", person))
     };
-    let ask = Event::Requested(Box::new(asking(requirement("1 of group:a"))));
+    let ask = Event::Requested(Arc::new(asking(requirement("1 of group:a"))));
     let (one, two) = (
         entry("controller", person(1).to_string()),
         entry("requester", person(1).to_string()),
@@ -191,7 +193,7 @@ fn an_end_in_time_does_not_say_so() {
 
 #[test]
 fn a_bound_form_that_no_action_has_is_refused() {
-    let ask = Event::Requested(Box::new(asking(requirement("1 of group:a"))));
+    let ask = Event::Requested(Arc::new(asking(requirement("1 of group:a"))));
     let mut filed = Filed::of(&ask);
     let Some(Json::Object(mut form)) = filed.body.remove("bound") else {
         panic!("no form");

@@ -1,5 +1,6 @@
 //! One commit: the builder that runs inside the store's lock, and the answers after it.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -39,6 +40,8 @@ struct Built {
     touched: Vec<RequestId>,
     /// Which record belongs to which request.
     noted: Vec<(RequestId, Kind, u64)>,
+    /// How often the scopes that jobs asked for have moved, the batch included.
+    versions: BTreeMap<ScopeKey, u64>,
     /// The size before, and the head after: what to look for if the commit's fate is unknown.
     head: Option<Head>,
     /// Pseudonyms that it retires.
@@ -163,6 +166,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
         batch,
         touched,
         noted,
+        versions,
         head,
         trust,
         retired,
@@ -192,6 +196,7 @@ fn answer(shared: &Shared, built: Built, result: Result<Committed, StoreError>) 
             let batch = Arc::new(batch);
             let trust = trust.unwrap_or_else(|| shared.trust());
             shared.retire(&retired);
+            shared.lately.note(versions);
             shared.committed(&head, &trust, &batch.records, &noted, &touched);
             for (job, place) in jobs {
                 match place {
@@ -367,6 +372,11 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         checkpoint: note.clone(),
         tree: OnceLock::new(),
     });
+    // Of a scope that moved without having been asked for, only the steps are known.
+    let asked = built.jobs.iter().flat_map(|(job, _)| job.scopes());
+    built.versions = asked
+        .map(|scope| (scope.clone(), versions.get(scope).copied().unwrap_or(0)))
+        .collect();
     built.head = Some(head.clone());
     built.trust = Some(trust);
     Ok(Batch {
