@@ -1,10 +1,11 @@
 //! What can only be told in order: the chain, the tree, and what stands for the whole.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+mod erased;
+mod keys;
 
+use std::{collections::VecDeque, sync::Arc};
+
+use self::{erased::Missing, keys::SignedBy};
 use super::{
     examine::{Examined, ExaminedCheckpoint, ExaminedRecord, Ground, NotJudged, Sound},
     feed::Beyond,
@@ -13,15 +14,13 @@ use super::{
     terms::Depth,
 };
 use crate::{
-    action::{Disclosure, DisclosureDigest},
+    action::Disclosure,
     canonical::Digest,
     clock::Timestamp,
     log::{
         checkpoint::{Checkpoint, CheckpointError},
         head::Head,
         id::{LogId, Seq},
-        key_change::{KeyChange, Revocation},
-        keys::KeyId,
         kind::Kind,
         links::Links,
         note::{Note, NoteError},
@@ -60,16 +59,12 @@ pub(super) struct Walk<'g> {
     witnessed: Vec<(u64, Timestamp)>,
     /// Whether it was said already why a checkpoint does not count as witnessed.
     unwitnessed: bool,
-    signed: HashMap<KeyId, LastSigned>,
-    compromised: Vec<Compromised>,
+    signed: SignedBy,
     /// Room for messages.
     scratch: Vec<u8>,
     /// Whether a record that is not judged here may have named more keys.
     keys_may_differ: bool,
-    /// Whether a record that is not judged here may have erased disclosures.
-    erasures: bool,
-    /// Hidden members without a disclosure that no record has erased so far, and their records.
-    missing: HashMap<DisclosureDigest, Seq>,
+    missing: Missing,
     /// The beginnings of the digests of all hidden members, 8 bytes each.
     pub(super) fingerprints: Vec<u64>,
 }
@@ -80,20 +75,6 @@ pub(super) struct Anchor {
     pub(super) checkpoint: Checkpoint,
     /// Its bytes, if no key that the auditor brought signed it: the log may name the key on the way.
     pub(super) unvouched: Option<Vec<u8>>,
-}
-
-/// The last record that a key signed.
-#[derive(Clone, Copy, Debug)]
-struct LastSigned {
-    seq: Seq,
-    ts: Timestamp,
-}
-
-/// A key that somebody else may have used (rule S12).
-#[derive(Debug)]
-struct Compromised {
-    since: Timestamp,
-    last: LastSigned,
 }
 
 impl<'g> Walk<'g> {
@@ -119,13 +100,11 @@ impl<'g> Walk<'g> {
             outside: 0,
             witnessed: Vec::new(),
             unwitnessed: false,
-            signed: HashMap::new(),
-            compromised: Vec::new(),
+            signed: SignedBy::default(),
             scratch: Vec::new(),
             // Where only hashes are looked at, nobody follows which keys are in force.
             keys_may_differ: ground.depth == Depth::Hashes,
-            erasures: false,
-            missing: HashMap::new(),
+            missing: Missing::default(),
             fingerprints: Vec::new(),
         }
     }
@@ -194,31 +173,6 @@ impl<'g> Walk<'g> {
         self.report.add_broken(Broken::new(seq, rule, why));
     }
 
-    /// Whether keys have changed since a piece was examined that knew of so many changes.
-    fn keys_changed_since(&self, changes: usize) -> bool {
-        self.trust
-            .as_ref()
-            .is_some_and(|trust| trust.ring().changes() != changes)
-    }
-
-    /// Judges the signatures by the keys that are in force here, if the record was examined before these were known.
-    fn settle_keys(&mut self, record: &mut ExaminedRecord, changes: usize) -> Option<Broken> {
-        let trust = self.trust.clone()?;
-        if let Some(signed) = record.undecided.take() {
-            return record.look_at_signers(*signed, &trust, &mut self.scratch);
-        }
-        if self.keys_changed_since(changes)
-            && let Some(sound) = &record.sound
-        {
-            let newcomer = sound.change.as_deref().and_then(KeyChange::new_key);
-            let checked = trust.check_signers(record.seq, &sound.kind, &sound.signers, newcomer);
-            if let Err(broken) = checked {
-                record.faults.push(broken);
-            }
-        }
-        None
-    }
-
     fn pass_record(
         &mut self,
         mut record: ExaminedRecord,
@@ -265,9 +219,7 @@ impl<'g> Walk<'g> {
         let leaf = leaf.unwrap_or(Digest::from_bytes([0; 32]));
         self.prev = leaf;
         let completed = self.frontier.push(leaf);
-        for digest in missing {
-            self.missing.entry(digest).or_insert(seq);
-        }
+        self.missing.add(seq, missing);
         self.report.withheld += u64::try_from(withheld).unwrap_or(u64::MAX);
         if let Some(says) = says.filter(|_| sound)
             && self.pass_kind(seq, &says)
@@ -341,7 +293,9 @@ impl<'g> Walk<'g> {
                 .add_doubt(format!("record {seq} is not judged: {why}"));
             // Another version or extension may mean anything, keys and erasure included.
             self.keys_may_differ |= kind.is_none_or(Kind::changes_keys);
-            self.erasures |= kind.is_none();
+            if kind.is_none() {
+                self.missing.may_be_erased();
+            }
         }
         self.report.last_ts = Some(*ts);
         let kind = kind.as_str();
@@ -350,71 +304,6 @@ impl<'g> Walk<'g> {
             None => drop(self.report.kinds.insert(kind.to_owned(), 1)),
         }
         true
-    }
-
-    /// Takes note of who signed, and of what the record says about keys (S11).
-    fn pass_keys(&mut self, seq: Seq, says: &Sound) -> bool {
-        let ts = says.ts;
-        for signer in &says.signers {
-            self.signed.insert(*signer, LastSigned { seq, ts });
-        }
-        let (Some(change), Some(trust)) = (&says.change, &mut self.trust) else {
-            return true;
-        };
-        let changed = Arc::make_mut(trust).change(seq, change, &says.signers);
-        if let Err(broken) = changed {
-            self.report.add_broken(broken);
-            return false;
-        }
-        self.ground.publish(trust);
-        if let KeyChange::Revoked {
-            old,
-            why: Revocation::Compromised { since },
-        } = &**change
-            && let Some(last) = self.signed.get(old)
-        {
-            self.compromised.push(Compromised {
-                since: *since,
-                last: *last,
-            });
-        }
-        true
-    }
-
-    /// What it says to have been erased was hidden before, and is gone (S13).
-    fn pass_erased(&mut self, seq: Seq, says: &Sound) -> bool {
-        let before = self.missing.len();
-        for digest in &says.erased {
-            self.missing.remove(digest);
-        }
-        let sound = before - self.missing.len() == says.erased.len();
-        if !sound && !self.erasures {
-            let why = "a value that it erases was not hidden before, was erased already, or is still there";
-            self.broken(seq, Rule::S13, why);
-        }
-        sound
-    }
-
-    /// What compromised keys signed (S12).
-    fn finish_compromised(&mut self) {
-        for Compromised { since, last } in std::mem::take(&mut self.compromised) {
-            let LastSigned { seq, ts } = last;
-            if ts >= since {
-                self.report.add_doubt(format!(
-                    "record {seq} is by a key that was compromised before, at {since} (rule S12)"
-                ));
-            } else if !self.covered_before(seq, since) {
-                self.report.add_doubt(format!(
-                    "record {seq} is by a key that was compromised later, at {since}, and no checkpoint from outside covers it (rule S12)"
-                ));
-            }
-        }
-    }
-
-    /// Whether a checkpoint that was kept outside, or that witnesses had cosigned by then, covers the record.
-    fn covered_before(&self, seq: Seq, since: Timestamp) -> bool {
-        let mut witnessed = self.witnessed.iter();
-        seq.get() < self.outside || witnessed.any(|(size, at)| seq.get() < *size && *at < since)
     }
 
     fn pass_checkpoint(&mut self, examined: ExaminedCheckpoint, changes: usize) {
@@ -568,13 +457,7 @@ impl<'g> Walk<'g> {
             let note = format!("{count} hidden members were withheld by whoever made the export");
             self.report.add_note(note);
         }
-        match self.missing.values().min().copied() {
-            Some(seq) if self.erasures => self.report.add_doubt(format!(
-                "record {seq}: whether its missing disclosure was erased is not judged"
-            )),
-            Some(seq) => self.broken(seq, Rule::S9, "a disclosure of it is missing"),
-            None => {}
-        }
+        self.finish_missing();
     }
 
     fn finish_head(&mut self, row: HeadRow) {

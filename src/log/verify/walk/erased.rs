@@ -1,0 +1,59 @@
+//! Hidden members along the walk whose disclosures are gone: erased by a record, or missing.
+
+use std::collections::HashMap;
+
+use super::Walk;
+use crate::{
+    action::DisclosureDigest,
+    log::{id::Seq, rule::Rule, verify::examine::Sound},
+};
+
+/// Hidden members without a disclosure.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    /// Those that no record has erased so far, and their records.
+    members: HashMap<DisclosureDigest, Seq>,
+    /// Whether a record that is not judged here may have erased disclosures.
+    may_be_erased: bool,
+}
+
+impl Missing {
+    /// Adds what is missing under a record.
+    pub(super) fn add(&mut self, seq: Seq, digests: Vec<DisclosureDigest>) {
+        for digest in digests {
+            self.members.entry(digest).or_insert(seq);
+        }
+    }
+
+    /// Notes a record that may have erased anything.
+    pub(super) const fn may_be_erased(&mut self) {
+        self.may_be_erased = true;
+    }
+}
+
+impl Walk<'_> {
+    /// What it says to have been erased was hidden before, and is gone (S13).
+    pub(super) fn pass_erased(&mut self, seq: Seq, says: &Sound) -> bool {
+        let before = self.missing.members.len();
+        for digest in &says.erased {
+            self.missing.members.remove(digest);
+        }
+        let sound = before - self.missing.members.len() == says.erased.len();
+        if !sound && !self.missing.may_be_erased {
+            let why = "a value that it erases was not hidden before, was erased already, or is still there";
+            self.broken(seq, Rule::S13, why);
+        }
+        sound
+    }
+
+    /// What is missing and was not erased is a fault, or a doubt where an erasure may not have been read.
+    pub(super) fn finish_missing(&mut self) {
+        match self.missing.members.values().min().copied() {
+            Some(seq) if self.missing.may_be_erased => self.report.add_doubt(format!(
+                "record {seq}: whether its missing disclosure was erased is not judged"
+            )),
+            Some(seq) => self.broken(seq, Rule::S9, "a disclosure of it is missing"),
+            None => {}
+        }
+    }
+}
