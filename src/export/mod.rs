@@ -24,6 +24,7 @@ mod disclosing;
 mod disk;
 mod error;
 mod jsonl;
+mod named;
 mod run;
 mod survey;
 mod tiles;

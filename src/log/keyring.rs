@@ -89,6 +89,14 @@ impl KeyRing {
         self.keys.iter().map(|ring| &ring.key)
     }
 
+    /// Every key that is or was named, in the order in which the log names them, with its roles, the first record for which it is
+    /// in force, and the first one for which it no longer is.
+    pub fn spans(&self) -> impl Iterator<Item = (&PublicKey, &BTreeSet<Role>, Seq, Option<Seq>)> {
+        self.keys
+            .iter()
+            .map(|ring| (&ring.key, &ring.roles, ring.from, ring.until))
+    }
+
     /// Every key that has the role at some time.
     pub fn with_role(&self, role: Role) -> impl Iterator<Item = &PublicKey> {
         self.keys

@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     action::DisclosureDigest,
+    export::named::NamedKeys,
     log::{
-        Columns, HeadRow, LogReader, ReadError, Row, RowRecord, Seq, StoredRecord, Subtree,
+        Columns, HeadRow, LogReader, Origin, ReadError, Row, RowRecord, Seq, StoredRecord, Subtree,
         VerifiedGenesis,
     },
 };
@@ -46,6 +47,9 @@ pub struct TilesReader {
     policy: Option<Vec<u8>>,
     /// The bundle that was read last, and its number.
     bundle: Option<(u64, Vec<Row>)>,
+    /// How many bundles, from the first one on, were looked through for changes of keys, and these.
+    followed: u64,
+    changes: Vec<StoredRecord>,
     handed: Handed,
 }
 
@@ -71,6 +75,8 @@ impl TilesReader {
             size,
             end: size,
             bundle: None,
+            followed: 0,
+            changes: Vec::new(),
             handed: Handed::default(),
         })
     }
@@ -92,6 +98,16 @@ impl TilesReader {
     fn rows(&mut self, number: u64) -> io::Result<Option<&[Row]>> {
         if self.bundle.as_ref().is_none_or(|(read, _)| *read != number) {
             self.bundle = self.read_bundle(number)?.map(|rows| (number, rows));
+            if number == self.followed
+                && let Some((_, rows)) = &self.bundle
+            {
+                let changes = rows.iter().filter(|row| row.changes_keys());
+                self.changes.extend(changes.filter_map(|row| match row {
+                    Row::Record(row) => Some(row.record.clone()),
+                    Row::Malformed { .. } => None,
+                }));
+                self.followed += 1;
+            }
         }
         Ok(self.bundle.as_ref().map(|(_, rows)| rows.as_slice()))
     }
@@ -187,6 +203,23 @@ impl TilesReader {
         Ok(agreed)
     }
 
+    /// The origin of the log, and the keys that its records name.
+    fn named_keys(&mut self) -> io::Result<Option<(Origin, NamedKeys)>> {
+        let genesis = match self.rows(0)?.and_then(<[Row]>::first) {
+            Some(Row::Record(row)) => VerifiedGenesis::check(&row.record).ok(),
+            Some(Row::Malformed { .. }) | None => None,
+        };
+        while self.followed * WIDTH < self.end && self.rows(self.followed)?.is_some() {}
+        let Some(genesis) = genesis else {
+            return Ok(None);
+        };
+        let mut named = NamedKeys::of_genesis(genesis.genesis());
+        let followed = self.changes.iter().try_for_each(|one| named.follow(one));
+        Ok(followed
+            .is_ok()
+            .then(|| (genesis.genesis().origin().clone(), named)))
+    }
+
     fn subtrees_of(&self, level: u8, places: Range<u64>) -> io::Result<Vec<Subtree>> {
         let hashes = self.size >> (8 * u32::from(level));
         let places = places.start..places.end.min(hashes);
@@ -228,17 +261,14 @@ impl TilesReader {
 impl LogReader for TilesReader {
     /// There is none; that the policy is the one of this log is told here, once the records were read.
     fn head_row(&mut self) -> Result<HeadRow, ReadError> {
-        let policy = self.policy.clone();
-        let rows = self.rows(0).map_err(ReadError::new)?.unwrap_or_default();
-        let genesis = match rows.first() {
-            Some(Row::Record(row)) => VerifiedGenesis::check(&row.record).ok(),
-            Some(Row::Malformed { .. }) | None => None,
-        };
-        // Of a log without a genesis nothing is expected, and it is broken all the same.
-        if let Some(genesis) = genesis
-            && policy.as_deref() != Some(words::policy(genesis.genesis()).as_bytes())
-        {
-            return Err(ReadError::new("its policy is not the one of this log"));
+        // Of a log whose genesis or whose changes of keys are none, nothing is expected, and it is broken all the same.
+        if let Some((origin, named)) = self.named_keys().map_err(ReadError::new)? {
+            let expected = words::policy(&origin, &named, self.size);
+            if self.policy.as_deref() != Some(expected.as_bytes()) {
+                return Err(ReadError::new(
+                    "its policy is not the one of this log: it was changed, or an export that was cut short has to be run again",
+                ));
+            }
         }
         Ok(HeadRow::NotKept)
     }

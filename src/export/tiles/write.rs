@@ -19,6 +19,7 @@ use crate::{
         disclosing::STEP,
         disk::{Disk, DiskFile, parent},
         error::{ExportError, io as io_at},
+        named::NamedKeys,
         run::{Exported, Exporting, Progress},
         survey::{Start, Surveyed, broken, genesis, rows, survey},
     },
@@ -63,10 +64,10 @@ pub(in crate::export) fn export(
     };
     let surveyed = survey(exporting, &genesis, start)?;
 
+    let named = NamedKeys::read(exporting.reader, &genesis, surveyed.size)?;
+
     if surveyed.size > from {
         let mut tree = Tree { frontier, edge };
-        place.put(Path::new(KEYS), words::keys(&genesis).as_bytes())?;
-        place.put(Path::new(POLICY), words::policy(&genesis).as_bytes())?;
         tree.write(exporting, &mut place, &surveyed)?;
     }
     if exporting.replacing {
@@ -78,6 +79,11 @@ pub(in crate::export) fn export(
             place.put_disclosures(exporting, number, surveyed.size)?;
         }
     }
+    let origin = genesis.origin();
+    let keys = words::keys(origin, &named);
+    let policy = words::policy(origin, &named, surveyed.size);
+    place.put(Path::new(KEYS), keys.as_bytes())?;
+    place.put(Path::new(POLICY), policy.as_bytes())?;
     if surveyed.size > from || has_gained(directory, &surveyed.checkpoint)? {
         place.settle()?;
         place.put(Path::new(paths::CHECKPOINT), &surveyed.checkpoint)?;

@@ -8,11 +8,18 @@ use crate::{
     clock::Timestamp,
     log::{
         id::Seq,
+        kind::Kind,
         outline::{Outline, Outlined},
         record::StoredRecord,
         statement::Statement,
         tree::Subtree,
     },
+};
+
+/// How many records are asked for at once where all are gone through.
+const MANY: NonZeroU32 = match NonZeroU32::new(256) {
+    Some(many) => many,
+    None => NonZeroU32::MIN,
 };
 
 /// How a stored log is read by its verifier.
@@ -68,6 +75,25 @@ pub trait LogReader {
             }
         }
         Ok(leaves)
+    }
+
+    /// The numbers of the records below this one whose kind column says that they change keys.
+    ///
+    /// They are looked for among [`LogReader::records`] unless a reader knows a shorter way.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the store cannot be read.
+    fn key_changes(&mut self, below: Seq) -> Result<Vec<Seq>, ReadError> {
+        let mut found = Vec::new();
+        let mut next = Seq::GENESIS;
+        while next < below {
+            let rows = self.records(next, MANY)?;
+            let Some(last) = rows.last() else { break };
+            next = last.seq().next();
+            found.extend(rows.iter().filter(|row| row.changes_keys()).map(Row::seq));
+        }
+        found.retain(|seq| *seq < below);
+        Ok(found)
     }
 
     /// The checkpoints that are filed under these sizes, with their sizes.
@@ -140,6 +166,14 @@ impl Row {
         match self {
             Self::Record(row) => row.record.seq,
             Self::Malformed { seq, .. } => *seq,
+        }
+    }
+
+    /// Whether its column of the kind is one of a record that changes keys.
+    pub(crate) fn changes_keys(&self) -> bool {
+        match self {
+            Self::Record(row) => Kind::parse(&row.columns.kind).is_some_and(Kind::changes_keys),
+            Self::Malformed { .. } => false,
         }
     }
 }

@@ -134,6 +134,15 @@ impl LogReader for SqliteReader {
             .collect())
     }
 
+    fn key_changes(&mut self, below: Seq) -> Result<Vec<Seq>, ReadError> {
+        self.each(
+            "SELECT seq FROM record WHERE kind > 'key_' AND kind < 'key`' AND seq >= ?1 AND seq < ?2 ORDER BY seq",
+            &(0..below.get()),
+            integer,
+            |row| Ok(natural(row.get_ref(0)?).ok().map(Seq::new)),
+        )
+    }
+
     fn checkpoints(&mut self, sizes: Range<u64>) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
         self.each(
             "SELECT size, note FROM checkpoint WHERE size >= ?1 AND size < ?2 ORDER BY size",
