@@ -13,9 +13,12 @@ use std::collections::BTreeSet;
 
 use countersign::{
     clock::Timestamp,
-    log::{Depth, Entry, KeyChange, Kind, Revocation, Role, Rule, SecretKey, Signer, Verdict},
+    log::{
+        Depth, Entry, HeadRow, KeyChange, Kind, Revocation, Role, Row, Rule, SecretKey, Seq,
+        Signer, Verdict,
+    },
 };
-use log_fixture::{Keys, Writer, assert_broken};
+use log_fixture::{Image, Keys, Writer, after, assert_broken};
 
 fn fresh(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[200 + seed; 32])
@@ -259,5 +262,130 @@ fn bodies_of_key_records_have_exactly_their_members() {
             .map(|key| (key.public().id(), key.sign(&message).unwrap()))
             .to_vec();
         assert_refused(&writer, Rule::F6);
+    }
+}
+
+/// A log with two rotations of the gate's key, one right after the other, between requests: records 2 and 3 change keys.
+fn rotated_twice() -> Writer {
+    let mut writer = log();
+    let operator = log().keys.operator;
+    let before = request(&mut writer, 1);
+    writer.commit(&[before]);
+    let (first, second, third) = (log().keys.gate, fresh(20), fresh(21));
+    writer.change_keys(&rotated(&first, &second), &[&operator, &first, &second]);
+    writer.change_keys(&rotated(&second, &third), &[&operator, &second, &third]);
+    with_gate(&mut writer, third);
+    for number in 2..5 {
+        let more = request(&mut writer, number);
+        writer.commit(&[more]);
+    }
+    writer
+}
+
+/// Takes records out, and has what follows stand where they stood.
+fn renumbered(image: &mut Image, from: usize, to: usize) {
+    image.rows.drain(from..to);
+    let (from, to) = (from as u64, to as u64);
+    image
+        .disclosures
+        .retain(|(seq, _)| !(from..to).contains(&seq.get()));
+    for (seq, _) in &mut image.disclosures {
+        if seq.get() >= to {
+            *seq = Seq::new(seq.get() - (to - from));
+        }
+    }
+    for at in 0..image.rows.len() {
+        image.row(at).record.seq = Seq::new(at as u64);
+    }
+}
+
+#[test]
+fn hitl_a13_records_lost_or_begun_anew_around_a_change_of_keys() {
+    let writer = rotated_twice();
+    assert_intact(&writer);
+    // Each stretch of records that has a change in it, or ends or begins beside one, numbered anew or not.
+    for from in 0..=3 {
+        for to in from + 1..7 {
+            let verdict = after(&writer, |image| drop(image.rows.drain(from..to)));
+            assert_broken(&verdict, from as u64, Rule::S4);
+            let verdict = after(&writer, |image| renumbered(image, from, to));
+            assert!(
+                matches!(&verdict, Verdict::Broken(broken) if broken.seq.get() == from as u64),
+                "{from} to {to}: {verdict}"
+            );
+        }
+    }
+    // The log as it begins with the new keys, shown as a whole one.
+    let suffix = |image: &mut Image| {
+        renumbered(image, 0, 4);
+        image.checkpoints.clear();
+        image.head = HeadRow::NotKept;
+    };
+    assert_broken(&after(&writer, suffix), 0, Rule::S4);
+    // Begun anew at its genesis, by whoever has the new keys: within the log, and as a log of its own.
+    let verdict = after(&writer, |image| {
+        let mut genesis = image.row(0).clone();
+        genesis.record.seq = Seq::new(7);
+        image.rows.push(Row::Record(Box::new(genesis)));
+    });
+    assert_broken(&verdict, 7, Rule::S4);
+    let other = Keys {
+        gate: fresh(21),
+        ..Keys::seeded(5)
+    };
+    let mut begun = Writer::with_keys(5, "example.com/keys", other);
+    let asked = request(&mut begun, 1);
+    begun.commit(&[asked]);
+    assert_eq!(begun.image.verdict(&begun.trusted()).exit_code(), 3);
+    let verdict = begun.image.verdict(&writer.trusted());
+    assert_eq!(
+        verdict.to_string(),
+        "cannot verify: self-consistent, signer not trusted"
+    );
+    let head = writer.image.checkpoints[1].1.clone();
+    assert_broken(
+        &begun.image.verify(&begun.trusted(), &[head]).verdict(),
+        1,
+        Rule::S7,
+    );
+}
+
+#[test]
+fn hitl_a22_a_key_that_was_retired_or_revoked_signs_nothing_new() {
+    let operator = log().keys.operator;
+    let since = Timestamp::parse("2027-01-01T00:00:00.000000Z").unwrap();
+    for why in [
+        None,
+        Some(Revocation::Retired),
+        Some(Revocation::Lost),
+        Some(Revocation::Compromised { since }),
+    ] {
+        for role in [Role::Gate, Role::Desk, Role::Checkpoint] {
+            let mut writer = log();
+            let (old, next) = (
+                SecretKey::from_seed(&writer.keys.for_role(role).to_seed()),
+                fresh(30),
+            );
+            match why {
+                None => writer.change_keys(&rotated(&old, &next), &[&operator, &old, &next]),
+                Some(why) => {
+                    writer.change_keys(&added(&next, role), &[&operator, &next]);
+                    writer.change_keys(&revoked(&old, why), &[&operator]);
+                }
+            }
+            let judged = writer.image.verdict(&writer.trusted());
+            assert_ne!(judged.exit_code(), 1, "{why:?} {role}: {judged}");
+            // The next record, or its checkpoint, is by the key that went.
+            let entry = match role {
+                Role::Desk => writer.entry(Kind::Voted, Some(1), &[], &[]),
+                _ => request(&mut writer, 1),
+            };
+            writer.commit(&[entry]);
+            let rule = match role {
+                Role::Checkpoint => Rule::S7,
+                _ => Rule::S2,
+            };
+            assert_refused(&writer, rule);
+        }
     }
 }

@@ -18,7 +18,9 @@ use countersign::{
         SecretKey, Seq, Signature, Signer, TrustedKeys, Verdict, leaf_hash, pae,
     },
 };
-use log_fixture::{Image, Writer, after, assert_broken, golden, receipt, resealed, written};
+use log_fixture::{
+    Image, Writer, after, assert_broken, forked, golden, receipt, resealed, written,
+};
 
 #[test]
 fn tamper_01_a_flipped_bit() {
@@ -101,6 +103,30 @@ fn tamper_03_a_deleted_record() {
         }
     });
     assert_broken(&verdict, 5, Rule::S4);
+}
+
+#[test]
+fn hitl_a4_the_first_records_taken_away() {
+    let writer = golden();
+    for many in 1..12 {
+        let verdict = after(&writer, |image| drop(image.rows.drain(..many)));
+        assert_broken(&verdict, 0, Rule::S4);
+        // Numbered anew, and with nothing left that belongs to what is gone.
+        let verdict = after(&writer, |image| {
+            image.rows.drain(..many);
+            for (at, seq) in (many..12).enumerate() {
+                image.row(at).record.seq = Seq::new(at as u64);
+                for (filed, _) in &mut image.disclosures {
+                    if filed.get() == seq as u64 {
+                        *filed = Seq::new(at as u64);
+                    }
+                }
+            }
+            image.checkpoints.clear();
+            image.head = HeadRow::NotKept;
+        });
+        assert_broken(&verdict, 0, Rule::S4);
+    }
 }
 
 /// The golden log without its last batch, in every copy that a store keeps.
@@ -270,6 +296,37 @@ fn tamper_11_an_older_snapshot() {
     let head = writer.sign_checkpoint();
     let verdict = older.verify(&writer.trusted(), &[head]).verdict();
     assert_broken(&verdict, 8, Rule::S7);
+}
+
+#[test]
+fn tamper_12_two_writers_on_copies() {
+    // Two processes that did not know of each other went on after record 7.
+    let (one, other) = forked();
+    let keys = one.trusted();
+    assert_eq!(one.image.record(7), other.image.record(7));
+    assert_ne!(one.image.record(8), other.image.record(8));
+    for image in [&one.image, &other.image] {
+        assert_eq!(image.verdict(&keys).exit_code(), 3);
+    }
+    // What both wrote cannot be put into one log: the second of two records after the same one breaks it.
+    for at in 8..12 {
+        let verdict = after(&one, |image| image.rows[at] = other.image.rows[at].clone());
+        let own = u64::try_from(at).unwrap();
+        assert_broken(&verdict, own + u64::from(at == 8), Rule::S4);
+        let verdict = after(&one, |image| {
+            let mut second = other.image.clone().row(at).clone();
+            second.record.seq = Seq::new(12);
+            image.rows.push(Row::Record(Box::new(second)));
+        });
+        assert_broken(&verdict, 12, Rule::S4);
+    }
+    let verdict = after(&one, |image| {
+        image.rows.splice(8.., other.image.rows[8..].to_vec());
+    });
+    assert_broken(&verdict, 9, Rule::S7);
+    // Whoever has a head of the one finds the other.
+    let head = one.sign_checkpoint();
+    assert_broken(&other.image.verify(&keys, &[head]).verdict(), 11, Rule::S7);
 }
 
 #[test]
@@ -584,4 +641,51 @@ fn tamper_32_verifying_writes_nothing() {
     image.head = HeadRow::Missing;
     assert_eq!(image.verdict(&writer.trusted()).exit_code(), 1);
     assert_eq!(Image::empty().verdict(&keys).exit_code(), 2);
+}
+
+#[test]
+fn tamper_33_a_torn_batch() {
+    let writer = golden();
+    let of = |image: &Image, from: u64| {
+        let beyond = |(seq, _): &&(Seq, String)| seq.get() >= from;
+        image.disclosures.iter().filter(beyond).count()
+    };
+    // The last batch has the records 8 to 11. Some of them are there, with or without what goes with them.
+    for kept in 8..12 {
+        let torn = |image: &mut Image| {
+            image.rows.truncate(usize::try_from(kept).unwrap());
+            image.disclosures.retain(|(seq, _)| seq.get() < kept);
+        };
+        // The head row and the checkpoint were written first.
+        assert_broken(&after(&writer, torn), 8, Rule::S7);
+        // The checkpoint was not written yet.
+        let verdict = after(&writer, |image| {
+            torn(image);
+            image.checkpoints.pop();
+        });
+        let rule = if kept == 8 { Rule::S8 } else { Rule::S7 };
+        assert_broken(&verdict, 8, rule);
+    }
+    // All records, and not yet their checkpoint, or not yet the head row.
+    let verdict = after(&writer, |image| drop(image.checkpoints.pop()));
+    assert_broken(&verdict, 8, Rule::S7);
+    let head = cut().1.head;
+    let verdict = after(&writer, |image| image.head = head.clone());
+    assert_broken(&verdict, 11, Rule::S8);
+    // All records, and not yet their disclosures.
+    assert!(of(&writer.image, 8) > 0);
+    let verdict = after(&writer, |image| {
+        image.disclosures.retain(|(seq, _)| seq.get() < 8);
+    });
+    assert_broken(&verdict, 8, Rule::S9);
+    // A record of which but the beginning was written.
+    for length in [0, 1, 100] {
+        let verdict = after(&writer, |image| {
+            image.row(11).record.statement.truncate(length);
+        });
+        assert!(
+            matches!(&verdict, Verdict::Broken(broken) if broken.seq.get() == 11),
+            "{verdict}"
+        );
+    }
 }

@@ -173,7 +173,11 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(seed: u8, origin: &str) -> Self {
-        let keys = Keys::seeded(seed);
+        Self::with_keys(seed, origin, Keys::seeded(seed))
+    }
+
+    /// The log of a seed, by other keys.
+    pub fn with_keys(seed: u8, origin: &str, keys: Keys) -> Self {
         let log = LogId::from_random([seed; 16]);
         let genesis = keys.genesis(log, origin);
         let mut writer = Self {
