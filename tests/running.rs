@@ -508,7 +508,7 @@ fn what_another_process_moved_is_read_again_and_refuses_no_start() {
                 authorized.used(Dataset::new("crm", "customers"));
                 Ok::<_, Infallible>(())
             };
-            block_on(process.gate().run(read(), effect)).unwrap();
+            let _ = block_on(process.gate().run(read(), effect)).unwrap();
         }
     }
 }

@@ -22,9 +22,9 @@ pub use event::{
     At, Basis, Cancelled, Choice, ClockAcknowledged, ClockDoubt, ClockDoubted, Counted,
     DatasetName, Decision, DenialCause, Derivation, Disposition, EndCode, Erased, Event, Exception,
     Expired, Finding, Finished, InvalidLegalBasis, InvalidVoteCode, LeaseRenewed, LegalBasis,
-    LossCause, Lost, Outcome, PolicyAdopted, Proof, ReassessCause, Reassessed, Reconciled,
-    Recorded, Renewed, Requested, ResultDigest, Revoked, ShownDigest, Started, Superseded, Timing,
-    Touched, Unmet, VoteCode, Voted, Whose, Withdrawn,
+    LossCause, Lost, Mishap, Outcome, PolicyAdopted, Proof, ReassessCause, Reassessed, Reconciled,
+    Recorded, Recovered, Renewed, Requested, ResultDigest, Revoked, ShownDigest, Started,
+    Superseded, Timing, Touched, TreeHead, Unmet, VoteCode, Voted, Whose, Withdrawn,
 };
 pub use hidden::Hidden;
 pub use illegal::{Illegal, MeaningRule, Why};

@@ -52,7 +52,8 @@ pub(super) fn change(
         Event::PolicyAdopted(_)
         | Event::Clock(_)
         | Event::ClockAcknowledged(_)
-        | Event::Erased(_) => Err(m3(Why::NotOfARequest)),
+        | Event::Erased(_)
+        | Event::Recovered(_) => Err(m3(Why::NotOfARequest)),
         Event::Voted(voted) => match voted.decision {
             Choice::Approve => approve(state, voted, seq, ts),
             Choice::Deny => deny(state, voted, seq, ts),

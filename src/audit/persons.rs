@@ -67,6 +67,7 @@ pub(super) fn reviewer(event: &Event) -> Option<(Pseudonym, &Hidden<PersonId>)> 
         | Event::Expired(_)
         | Event::Clock(_)
         | Event::ClockAcknowledged(_)
-        | Event::Erased(_) => None,
+        | Event::Erased(_)
+        | Event::Recovered(_) => None,
     }
 }

@@ -179,6 +179,7 @@ impl Replay {
                 }
                 observe(&recorded, &|| None);
             }
+            Event::Recovered(_) => observe(&recorded, &|| None),
             Event::ClockAcknowledged(acknowledged) => {
                 if !self.clocks.contains(&acknowledged.clock) {
                     let why = "`clock` names a record that is none of a clock";

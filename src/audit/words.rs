@@ -7,8 +7,9 @@ use crate::action::{
 };
 use crate::approval::{
     Basis, Choice, ClockDoubt, DatasetName, DenialCause, Disposition, EndCode, Erased, Event,
-    Exception, Expired, Finding, Finished, Hidden, LossCause, Outcome, Proof, ReassessCause,
-    Reassessed, Renewed, Requested, Started, Timing, Touched, Unmet, Voted, Whose,
+    Exception, Expired, Finding, Finished, Hidden, LossCause, Mishap, Outcome, Proof,
+    ReassessCause, Reassessed, Recovered, Renewed, Requested, Started, Timing, Touched, TreeHead,
+    Unmet, Voted, Whose,
 };
 use crate::policy::{PolicyRevision, Requirement};
 
@@ -95,6 +96,7 @@ impl Teller<'_> {
                 self.saying(Some(&acknowledged.reason))
             ),
             Event::Erased(erased) => self.erased(erased),
+            Event::Recovered(recovered) => self.recovered(recovered),
         }
     }
 
@@ -111,6 +113,26 @@ impl Teller<'_> {
             "the operator has erased {many}{whose}, on the ground {}{}",
             erased.basis,
             self.saying(Some(&erased.reason))
+        )
+    }
+
+    fn recovered(&self, recovered: &Recovered) -> String {
+        let what = match recovered.after {
+            Mishap::Rollback => "an older copy of its store was put back",
+            Mishap::Fork => "its store held another history",
+            Mishap::HeadFileMissing => "its head file was gone",
+            Mishap::StoreLost => "its store was lost",
+            Mishap::Broken => "its store no longer verified",
+        };
+        let many = |head: Option<TreeHead>| head.map_or(0, |head| head.size);
+        let attested = match recovered.attested {
+            Some(head) => format!("{} records were attested", head.size),
+            None => "nothing was attested".to_owned(),
+        };
+        format!(
+            "an operator has begun this log in place of one that could not go on: {what}; {attested}, {} were found, and what was open there is void{}",
+            many(recovered.found),
+            self.saying(Some(&recovered.reason))
         )
     }
 

@@ -1,8 +1,9 @@
 use crate::action::{DisclosureDigest, Pseudonym, Sealer};
 use crate::approval::{
-    At, ClockAcknowledged, ClockDoubted, Erased, LegalBasis, PolicyAdopted, Whose,
+    At, ClockAcknowledged, ClockDoubted, Erased, LegalBasis, PolicyAdopted, Recovered, TreeHead,
+    Whose,
 };
-use crate::canonical::Json;
+use crate::canonical::{Digest, Json, Object};
 
 use super::body::Body;
 use super::encode::EncodeError;
@@ -120,6 +121,59 @@ pub(super) fn decode_erased(members: &mut Members<'_>) -> Read<Erased> {
             .ok_or_else(|| Fault::member("digests", "an ascending array of digests"))?,
         reason: members.hidden("reason", parts::text_from)?,
     })
+}
+
+pub(super) fn encode_recovered(
+    recovered: &Recovered,
+    sealer: &mut Sealer<'_>,
+) -> Result<Body, EncodeError> {
+    let Recovered {
+        after,
+        attested,
+        found,
+        reason,
+    } = recovered;
+    let mut body = Body::default();
+    body.put("after", after.word());
+    body.put("attested", head("attested", *attested)?);
+    body.put("found", head("found", *found)?);
+    body.hide_text("reason", reason, sealer)?;
+    Ok(body)
+}
+
+pub(super) fn decode_recovered(members: &mut Members<'_>) -> Read<Recovered> {
+    Ok(Recovered {
+        after: members.word("after")?,
+        attested: head_from("attested", members)?,
+        found: head_from("found", members)?,
+        reason: members.hidden("reason", parts::text_from)?,
+    })
+}
+
+fn head(member: &'static str, head: Option<TreeHead>) -> Result<Json, EncodeError> {
+    let Some(TreeHead { size, root }) = head else {
+        return Ok(Json::Null);
+    };
+    let size = Json::try_from(size).map_err(|_| EncodeError::TooLarge { member })?;
+    let head = Object::new().with("root", root.to_hex()).with("size", size);
+    Ok(head.into())
+}
+
+fn head_from(member: &'static str, members: &mut Members<'_>) -> Read<Option<TreeHead>> {
+    let json = members.take(member)?;
+    if *json == Json::Null {
+        return Ok(None);
+    }
+    let read = || {
+        let head = json.as_object().filter(|head| head.len() == 2)?;
+        Some(TreeHead {
+            size: u64::try_from(head.get("size")?.as_i64()?).ok()?,
+            root: Digest::parse_hex(head.get("root")?.as_str()?).ok()?,
+        })
+    };
+    let head = read().filter(|head| head.size > 0);
+    head.map(Some)
+        .ok_or_else(|| Fault::member(member, "null, or a root and a size"))
 }
 
 const VALUE: &str = "value";

@@ -165,6 +165,7 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
         Kind::Clock => Event::Clock(around::decode_clock(m)?),
         Kind::ClockAcknowledged => Event::ClockAcknowledged(around::decode_acknowledged(m, own)?),
         Kind::Erased => Event::Erased(Box::new(around::decode_erased(m)?)),
+        Kind::Recovered => Event::Recovered(Box::new(around::decode_recovered(m)?)),
         Kind::Genesis => return Ok(Body::Genesis),
         Kind::Granted
         | Kind::GrantRevoked
@@ -179,8 +180,7 @@ fn event(kind: Kind, body: &Object, own: At, lookup: Lookup<'_>) -> Read<Body> {
         // Read by the log itself, before anybody comes here.
         | Kind::KeyAdded
         | Kind::KeyRotated
-        | Kind::KeyRevoked
-        | Kind::Recovered => return Ok(Body::Reserved),
+        | Kind::KeyRevoked => return Ok(Body::Reserved),
     };
     members.finish()?;
     Ok(Body::Of(event))

@@ -136,6 +136,7 @@ fn body(event: &Event, sealer: &mut Sealer<'_>) -> Result<Body, EncodeError> {
             around::encode_acknowledged(acknowledged, sealer)?
         }
         Event::Erased(erased) => around::encode_erased(erased, sealer)?,
+        Event::Recovered(recovered) => around::encode_recovered(recovered, sealer)?,
     })
 }
 
@@ -158,5 +159,6 @@ fn kind_of(event: &Event) -> Kind {
         Event::Clock(_) => Kind::Clock,
         Event::ClockAcknowledged(_) => Kind::ClockAcknowledged,
         Event::Erased(_) => Kind::Erased,
+        Event::Recovered(_) => Kind::Recovered,
     }
 }

@@ -97,6 +97,7 @@ pub fn scopes(event: &Event, bound: Option<&Bound>) -> Vec<Scope> {
         Event::Clock(_) | Event::ClockAcknowledged(_) => moved.push(Scope::Clock),
         Event::PolicyAdopted(_)
         | Event::Erased(_)
+        | Event::Recovered(_)
         | Event::Voted(_)
         | Event::Reassessed(_)
         | Event::Started(_)

@@ -1,7 +1,7 @@
 //! The words of the record format for closed sets of values, one table for writing and reading.
 
 use crate::approval::{
-    As, Choice, ClockDoubt, DenialCause, EndCode, Exception, Finding, LossCause, Outcome,
+    As, Choice, ClockDoubt, DenialCause, EndCode, Exception, Finding, LossCause, Mishap, Outcome,
     ReassessCause, Unmet,
 };
 
@@ -40,6 +40,13 @@ macro_rules! words {
 words!(Choice { Approve = "approve", Deny = "deny" });
 words!(Exception { SelfApproval = "self_approval" });
 words!(As { Controller = "controller", Delegator = "delegator", Requester = "requester" });
+words!(Mishap {
+    Broken = "broken",
+    Fork = "fork",
+    HeadFileMissing = "head_file_missing",
+    Rollback = "rollback",
+    StoreLost = "store_lost",
+});
 words!(DenialCause {
     PolicyError = "policy_error",
     PolicyTimeout = "policy_timeout",

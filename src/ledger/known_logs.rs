@@ -1,7 +1,8 @@
 //! Which log lies where, remembered beside the keys, so that another one in its place, or none at all, is noticed.
 //!
 //! The file `logs` of a key directory has a heading and a line for each database that was opened with these keys:
-//! the log's id, the leaf of its genesis, and the path. Whoever may write the store's files may not write here,
+//! the log's id, the leaf of its genesis, and the path. A line `superseded` names a log that cannot go on, and the one that
+//! took its place. Whoever may write the store's files may not write here,
 //! or he could put keys of his own in place of ours.
 
 use std::fs::{self, File, OpenOptions};
@@ -20,6 +21,13 @@ const HEADING: &str = "countersign-logs v1";
 pub(super) struct Known {
     pub(super) log: LogId,
     pub(super) genesis: Digest,
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Line {
+    Here(Known, String),
+    Superseded { log: LogId, by: LogId },
 }
 
 /// The list in a key directory, asked about one database.
@@ -87,7 +95,29 @@ impl KnownLogs {
 
     /// Whether the log was seen anywhere.
     pub(super) fn has(&self, log: LogId) -> Result<bool, KnownLogsError> {
-        Ok(self.read()?.iter().any(|(known, _)| known.log == log))
+        Ok(self.read()?.iter().any(|line| match line {
+            Line::Here(known, _) => known.log == log,
+            Line::Superseded {
+                log: superseded,
+                by,
+            } => *superseded == log || *by == log,
+        }))
+    }
+
+    /// The log that took the place of one that could not go on.
+    pub(super) fn successor(&self, log: LogId) -> Result<Option<LogId>, KnownLogsError> {
+        Ok(successor(&self.read()?, log))
+    }
+
+    /// Writes down, durably, that a log has a successor, unless it has one.
+    pub(super) fn succeed(&self, log: LogId, by: LogId) -> Result<(), KnownLogsError> {
+        let _locked = self.lock()?;
+        let mut lines = self.read()?;
+        if successor(&lines, log).is_some() {
+            return Ok(());
+        }
+        lines.push(Line::Superseded { log, by });
+        self.write(&lines)
     }
 
     /// Writes down that this log is here, durably, unless one is known to be; says which one is known now.
@@ -95,25 +125,39 @@ impl KnownLogs {
         if let Some(known) = self.here()? {
             return Ok(known);
         }
+        let _locked = self.lock()?;
+        let mut lines = self.read()?;
+        if let Some(known) = self.find(&lines) {
+            return Ok(known);
+        }
+        lines.push(Line::Here(found.clone(), self.place.clone()));
+        self.write(&lines)?;
+        Ok(found)
+    }
+
+    /// Keeps others from changing the list; it is unlocked when it is closed.
+    fn lock(&self) -> Result<File, KnownLogsError> {
         let lock = self.beside(".lock");
-        let io = |path: &Path, source| KnownLogsError::io(path, source);
-        // It is unlocked when it is closed.
-        let _locked = OpenOptions::new()
+        OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(&lock)
             .and_then(|file| file.lock().map(|()| file))
-            .map_err(|source| io(&lock, source))?;
-        let mut lines = self.read()?;
-        if let Some(known) = self.find(&lines) {
-            return Ok(known);
-        }
-        lines.push((found.clone(), self.place.clone()));
+            .map_err(|source| KnownLogsError::io(&lock, source))
+    }
+
+    fn write(&self, lines: &[Line]) -> Result<(), KnownLogsError> {
+        let io = |path: &Path, source| KnownLogsError::io(path, source);
         let mut text = format!("{HEADING}\n");
-        for (Known { log, genesis }, place) in &lines {
-            text.push_str(&format!("{log} {} {place}\n", genesis.to_hex()));
+        for line in lines {
+            text.push_str(&match line {
+                Line::Here(Known { log, genesis }, place) => {
+                    format!("{log} {} {place}\n", genesis.to_hex())
+                }
+                Line::Superseded { log, by } => format!("superseded {log} {by}\n"),
+            });
         }
         let new = self.beside(".new");
         OpenOptions::new()
@@ -133,7 +177,7 @@ impl KnownLogs {
                 .and_then(|handle| handle.sync_all())
                 .map_err(|source| io(directory, source))?;
         }
-        Ok(found)
+        Ok(())
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -142,12 +186,14 @@ impl KnownLogs {
         PathBuf::from(name)
     }
 
-    fn find(&self, lines: &[(Known, String)]) -> Option<Known> {
-        let here = lines.iter().find(|(_, place)| *place == self.place);
-        here.map(|(known, _)| known.clone())
+    fn find(&self, lines: &[Line]) -> Option<Known> {
+        lines.iter().find_map(|line| match line {
+            Line::Here(known, place) if *place == self.place => Some(known.clone()),
+            Line::Here(..) | Line::Superseded { .. } => None,
+        })
     }
 
-    fn read(&self) -> Result<Vec<(Known, String)>, KnownLogsError> {
+    fn read(&self) -> Result<Vec<Line>, KnownLogsError> {
         let io = |source| KnownLogsError::io(&self.file, source);
         let mut file = match File::open(&self.file) {
             Ok(file) => file,
@@ -177,14 +223,28 @@ impl KnownLogs {
     }
 }
 
-fn read_line(line: &str) -> Option<(Known, String)> {
+fn successor(lines: &[Line], of: LogId) -> Option<LogId> {
+    lines.iter().find_map(|line| match line {
+        Line::Superseded { log, by } if *log == of => Some(*by),
+        Line::Superseded { .. } | Line::Here(..) => None,
+    })
+}
+
+fn read_line(line: &str) -> Option<Line> {
+    if let Some(rest) = line.strip_prefix("superseded ") {
+        let (log, by) = rest.split_once(' ')?;
+        return Some(Line::Superseded {
+            log: LogId::parse(log).ok()?,
+            by: LogId::parse(by).ok()?,
+        });
+    }
     let (log, rest) = line.split_once(' ')?;
     let (genesis, place) = rest.split_once(' ')?;
     let known = Known {
         log: LogId::parse(log).ok()?,
         genesis: Digest::parse_hex(genesis).ok()?,
     };
-    Some((known, place.to_owned()))
+    Some(Line::Here(known, place.to_owned()))
 }
 
 impl KnownLogsError {

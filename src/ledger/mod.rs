@@ -31,6 +31,7 @@ mod people;
 mod project;
 mod prove;
 mod reader;
+mod recovery;
 mod rotation;
 mod seal;
 mod seen;
@@ -65,6 +66,7 @@ pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
 pub use known_logs::KnownLogsError;
 pub use open_error::{OpenError, SaidBy};
+pub use recovery::{Lost, Recovery, RecoveryError, Succeeding};
 pub use rotation::Rotation;
 pub use spawner::Spawner;
 
@@ -229,7 +231,9 @@ pub(crate) enum LedgerError {
     #[error("the store failed: {0}")]
     Store(Arc<StoreError>),
     /// The store holds less than was there before.
-    #[error("the store holds fewer records than before: it was rolled back; begin a successor log")]
+    #[error(
+        "the store holds fewer records than before: it was rolled back; put the newer store back, or begin the log that takes its place with `countersign recover`"
+    )]
     Rollback,
     /// The store holds another history.
     #[error("the store holds another history than before: the log has forked")]

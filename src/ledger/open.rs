@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::action::{InstanceId, OsSalts};
-use crate::approval::ClockDoubt;
-use crate::canonical::Digest;
+use crate::approval::{ClockDoubt, Event, Recovered};
 use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::journal::{self, Writer};
 use crate::log::{
-    Chain, Enforcement, Frontier, Genesis, Head, LogId, Origin, PAYLOAD_TYPE, Role, Seq, Signature,
-    Trust, leaf_hash, pae,
+    Chain, Enforcement, Frontier, Genesis, Head, LogId, Origin, PAYLOAD_TYPE, Predecessor, Role,
+    Seq, Signature, Trust, leaf_hash, pae,
 };
 use crate::notify::Notifier;
 use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
@@ -98,6 +98,7 @@ pub(crate) async fn open(
             enforcement,
             now: time.now(),
             limits,
+            successor: None,
         };
         begin(&store, &keys, &place, path.as_deref(), beginning).await?;
     }
@@ -210,15 +211,23 @@ pub(crate) async fn open(
 }
 
 /// What a new log is to be.
-struct Beginning {
-    origin: Option<String>,
-    enforcement: Enforcement,
-    now: Timestamp,
-    limits: Limits,
+pub(super) struct Beginning {
+    pub(super) origin: Option<String>,
+    pub(super) enforcement: Enforcement,
+    pub(super) now: Timestamp,
+    pub(super) limits: Limits,
+    /// That it continues another log, which the same commit says.
+    pub(super) successor: Option<Successor>,
+}
+
+/// What a log that continues another begins with.
+pub(super) struct Successor {
+    pub(super) predecessor: Predecessor,
+    pub(super) recovered: Recovered,
 }
 
 /// Writes the genesis. The head file comes first, so that its absence always means something.
-async fn begin(
+pub(super) async fn begin(
     store: &Arc<dyn Store>,
     keys: &Keys,
     place: &Place,
@@ -230,6 +239,7 @@ async fn begin(
         enforcement,
         now,
         limits,
+        successor,
     } = beginning;
     let signer_role = [Role::Operator, Role::Gate]
         .into_iter()
@@ -269,7 +279,8 @@ async fn begin(
     if origin.is_testing() != (enforcement == Enforcement::Testing) {
         return Err(OpenError::TestingLog);
     }
-    let genesis = Genesis::new(log, origin.clone(), keys.public(), None)
+    let predecessor = successor.as_ref().map(|one| one.predecessor.clone());
+    let genesis = Genesis::new(log, origin.clone(), keys.public(), predecessor)
         .map_err(|error| OpenError::System(std::io::Error::other(error)))?;
     let entry = genesis.to_entry();
     let mut chain = Chain::begin(log, limits.statement_limit());
@@ -279,15 +290,55 @@ async fn begin(
             seq: 0,
             why: error.to_string(),
         })?;
-    let pae = pae(PAYLOAD_TYPE, &chained.statement);
+    let message = pae(PAYLOAD_TYPE, &chained.statement);
     // Every key that the creator holds signs, which proves that he holds it.
-    let mut signatures = vec![sign_with(signer.as_ref(), &pae)?];
+    let mut signatures = vec![sign_with(signer.as_ref(), &message)?];
     for role in [Role::Gate, Role::Desk, Role::Operator, Role::Checkpoint] {
         if let Some(other) = keys.signer(role)
             && signatures.iter().all(|(id, _)| *id != other.public().id())
         {
-            signatures.push(sign_with(other.as_ref(), &pae)?);
+            signatures.push(sign_with(other.as_ref(), &message)?);
         }
+    }
+    let mut subtrees = chained.subtrees;
+    let mut disclosures = Vec::new();
+    let mut records = vec![NewRecord {
+        record: StoredRecord {
+            seq: chained.seq,
+            statement: chained.statement,
+            signatures,
+            leaf: chained.leaf,
+        },
+        kind: entry.kind,
+        request: None,
+        ts: chained.ts,
+        prev: chained.prev,
+    }];
+    if let Some(successor) = successor {
+        let event = Event::Recovered(Box::new(successor.recovered));
+        let entry = journal::encode(&event, None, Writer::gate(enforcement), &mut salts())
+            .map_err(|error| OpenError::System(std::io::Error::other(error)))?;
+        let next = chain
+            .extend(&entry, now, &signer.public().id())
+            .map_err(|error| OpenError::Broken {
+                seq: 1,
+                why: error.to_string(),
+            })?;
+        let signature = sign_with(signer.as_ref(), &pae(PAYLOAD_TYPE, &next.statement))?;
+        subtrees.extend(next.subtrees);
+        disclosures.extend(entry.disclosures.into_iter().map(|one| (next.seq, one)));
+        records.push(NewRecord {
+            record: StoredRecord {
+                seq: next.seq,
+                statement: next.statement,
+                signatures: vec![signature],
+                leaf: next.leaf,
+            },
+            kind: entry.kind,
+            request: None,
+            ts: next.ts,
+            prev: next.prev,
+        });
     }
     let note = chain
         .checkpoint(&origin)
@@ -297,22 +348,11 @@ async fn begin(
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret).map_err(|_| no_entropy())?;
     let batch = Batch {
-        records: vec![NewRecord {
-            record: StoredRecord {
-                seq: chained.seq,
-                statement: chained.statement,
-                signatures,
-                leaf: chained.leaf,
-            },
-            kind: entry.kind,
-            request: None,
-            ts: chained.ts,
-            prev: Digest::from_bytes([0; 32]),
-        }],
-        subtrees: chained.subtrees,
+        records,
+        subtrees,
         checkpoint: (head.size, note),
         head: head.clone(),
-        disclosures: Vec::new(),
+        disclosures,
         moved: Vec::new(),
         rows: Vec::new(),
         secret: Some(StoreSecret::from_bytes(secret)),
@@ -348,9 +388,9 @@ fn check_never_begun(
 
 fn sign_with(
     signer: &dyn crate::log::Signer,
-    pae: &[u8],
+    message: &[u8],
 ) -> Result<(crate::log::KeyId, Signature), OpenError> {
-    let signature = signer.sign(pae).map_err(|_| no_entropy())?;
+    let signature = signer.sign(message).map_err(|_| no_entropy())?;
     Ok((signer.public().id(), signature))
 }
 

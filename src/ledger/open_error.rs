@@ -15,7 +15,7 @@ pub enum OpenError {
     /// The store holds fewer records than its head file says: an older copy of it was put back.
     #[error(
         "the store ends at record {store} but the head file `{}` has seen {outside}: the store was rolled back. \
-         Put the newer store back, or begin a successor log", head_file.display()
+         Put the newer store back, or begin the log that takes its place with `countersign recover`", head_file.display()
     )]
     Rollback {
         /// How many records the store holds.
@@ -28,7 +28,7 @@ pub enum OpenError {
     /// The store holds another history than its head file says.
     #[error(
         "the store and the head file `{}` disagree about the first {size} records: the log was forked or rewritten. \
-         Keep both as evidence and begin a successor log", head_file.display()
+         Keep both as evidence, and begin the log that takes its place with `countersign recover`", head_file.display()
     )]
     Fork {
         /// Up to where they disagree.
@@ -39,7 +39,7 @@ pub enum OpenError {
     /// The store holds records but its head file is gone.
     #[error(
         "the store holds {records} records but its head file `{}` is missing, so a rollback could not be noticed. \
-         Put the head file back, or begin a successor log", head_file.display()
+         Put the head file back, or begin the log that takes its place with `countersign recover`", head_file.display()
     )]
     HeadFileMissing {
         /// How many records the store holds.
@@ -99,6 +99,14 @@ pub enum OpenError {
         expected: LogId,
         /// Who says so.
         by: SaidBy,
+    },
+    /// An operator has begun another log in place of this one.
+    #[error("the log {log} could not go on, and the log {successor} took its place: open that one")]
+    Superseded {
+        /// The log.
+        log: LogId,
+        /// Its successor.
+        successor: LogId,
     },
     /// The list of known logs beside the keys could not be used.
     #[error(transparent)]

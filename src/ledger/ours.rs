@@ -80,6 +80,8 @@ impl Place {
                     Err(another(known.log, by))
                 } else if known.genesis != genesis {
                     Err(OpenError::AnotherBeginning { log, by })
+                } else if let Some(successor) = list.successor(log)? {
+                    Err(OpenError::Superseded { log, successor })
                 } else {
                     Ok(())
                 }

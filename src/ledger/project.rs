@@ -162,7 +162,8 @@ fn settles(event: &Event, phase: Phase) -> bool {
         | Event::PolicyAdopted(_)
         | Event::Clock(_)
         | Event::ClockAcknowledged(_)
-        | Event::Erased(_) => false,
+        | Event::Erased(_)
+        | Event::Recovered(_) => false,
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn links_of(event: &Event, at: At, bound: Option<&Bound>) -> Vec<Link
         | Event::Reconciled(_)
         | Event::Clock(_)
         | Event::ClockAcknowledged(_)
-        | Event::Erased(_) => {}
+        | Event::Erased(_)
+        | Event::Recovered(_) => {}
     }
     let Links(mut found) = links;
     found.sort();

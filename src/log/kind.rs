@@ -149,8 +149,8 @@ kinds! {
     KeyRotated = "key_rotated", OPERATOR, Never, Defined;
     /// A key is no longer in force.
     KeyRevoked = "key_revoked", OPERATOR, Never, Defined;
-    /// Reserved: the log continues one that was lost.
-    Recovered = "recovered", OPERATOR, Never, Reserved;
+    /// The log continues one that was lost.
+    Recovered = "recovered", OPERATOR, Never, Defined;
 }
 
 impl Kind {
@@ -168,7 +168,7 @@ impl Kind {
 
     /// Whether what other records are worth rests on its body.
     pub(super) const fn bears_on_others(self) -> bool {
-        self.changes_keys() || matches!(self, Self::Erased)
+        self.changes_keys() || matches!(self, Self::Erased | Self::Recovered)
     }
 
     /// Whether it changes which keys are in force.

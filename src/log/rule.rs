@@ -48,6 +48,7 @@ rules! {
     S11: "A new key signs the record that names it and never stood in the log; a rotated one signs its rotation.";
     S12: "What a compromised key signed counts only under a checkpoint from outside, and before it was compromised.";
     S13: "What is erased was hidden before, is erased once, and is gone.";
+    S14: "A log that continues another says right after its genesis what was lost, and no other log does.";
     M1: "Ids, times and numbers in bodies are well-formed.";
     M2: "The records of a request are about its action digest.";
     M3: "Each record is allowed where it stands.";

@@ -16,9 +16,9 @@ use countersign::{
     clock::Timestamp,
     log::{
         Chain, Columns, Depth, Entry, Genesis, HeadRow, KeyChange, Kind, LogId, LogReader, Origin,
-        PAYLOAD_TYPE, PublicKey, ReadError, Receipt, Report, RequestRef, Role, Row, RowRecord,
-        SecretKey, Seq, Signer, StatementLimit, StoredRecord, Subtree, Terms, TrustedKeys, Verdict,
-        pae, sign_batch, verify_structure, verify_structure_alone,
+        PAYLOAD_TYPE, Predecessor, PublicKey, ReadError, Receipt, Report, RequestRef, Role, Row,
+        RowRecord, SecretKey, Seq, Signer, StatementLimit, StoredRecord, Subtree, Terms,
+        TrustedKeys, Verdict, pae, sign_batch, verify_structure, verify_structure_alone,
     },
 };
 
@@ -178,19 +178,32 @@ impl Writer {
 
     /// The log of a seed, by other keys.
     pub fn with_keys(seed: u8, origin: &str, keys: Keys) -> Self {
-        let log = LogId::from_random([seed; 16]);
-        let genesis = keys.genesis(log, origin);
-        let mut writer = Self {
-            chain: Chain::begin(log, StatementLimit::default()),
+        let genesis = keys.genesis(LogId::from_random([seed; 16]), origin);
+        let mut writer = Self::unbegun(seed, keys, genesis);
+        let first = writer.genesis.to_entry();
+        writer.commit(&[first]);
+        writer
+    }
+
+    /// A log that continues another, before its first commit.
+    pub fn continuing(seed: u8, origin: &str, predecessor: Predecessor) -> Self {
+        let keys = Keys::seeded(seed);
+        let alone = keys.genesis(LogId::from_random([seed; 16]), origin);
+        let named = alone.keys().to_vec();
+        let (log, origin) = (*alone.log(), alone.origin().clone());
+        let genesis = Genesis::new(log, origin, named, Some(predecessor)).unwrap();
+        Self::unbegun(seed, keys, genesis)
+    }
+
+    fn unbegun(seed: u8, keys: Keys, genesis: Genesis) -> Self {
+        Self {
+            chain: Chain::begin(*genesis.log(), StatementLimit::default()),
             image: Image::empty(),
             now: Timestamp::parse("2026-03-01T09:30:00.000000Z").unwrap(),
             salts: u64::from(seed) << 32,
             genesis,
             keys,
-        };
-        let first = writer.genesis.to_entry();
-        writer.commit(&[first]);
-        writer
+        }
     }
 
     /// The same log and keys once more.

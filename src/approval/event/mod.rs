@@ -8,6 +8,7 @@ mod erased;
 mod execution;
 mod parts;
 mod reassessed;
+mod recovered;
 mod requested;
 mod voted;
 
@@ -25,6 +26,7 @@ pub use execution::{
 };
 pub use parts::{At, Decision, Proof};
 pub use reassessed::{ReassessCause, Reassessed, Renewed};
+pub use recovered::{Mishap, Recovered, TreeHead};
 pub use requested::{DenialCause, Disposition, Requested};
 pub use voted::{Choice, Exception, InvalidVoteCode, ShownDigest, VoteCode, Voted};
 
@@ -80,6 +82,8 @@ pub enum Event {
     ClockAcknowledged(ClockAcknowledged),
     /// Hidden values were erased. Belongs to no request.
     Erased(Box<Erased>),
+    /// The log continues one that was lost. Belongs to no request.
+    Recovered(Box<Recovered>),
 }
 
 impl Event {
@@ -103,6 +107,7 @@ impl Event {
             Self::Clock(_) => "clock",
             Self::ClockAcknowledged(_) => "clock_acknowledged",
             Self::Erased(_) => "erased",
+            Self::Recovered(_) => "recovered",
         }
     }
 
@@ -111,7 +116,11 @@ impl Event {
     pub const fn is_of_the_log(&self) -> bool {
         matches!(
             self,
-            Self::PolicyAdopted(_) | Self::Clock(_) | Self::ClockAcknowledged(_) | Self::Erased(_)
+            Self::PolicyAdopted(_)
+                | Self::Clock(_)
+                | Self::ClockAcknowledged(_)
+                | Self::Erased(_)
+                | Self::Recovered(_)
         )
     }
 }

@@ -42,6 +42,8 @@ pub enum Command {
     VerifyReceipt(VerifyReceipt),
     /// Export a log, as tiles or as JSON Lines
     Export(Export),
+    /// Begin the log that takes the place of one that cannot go on
+    Recover(Recover),
     /// Make, show and change keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -181,6 +183,45 @@ pub struct ExportForm {
     /// Write this file of JSON Lines, which must not be there yet; `-` is the standard output
     #[arg(long, value_name = "FILE")]
     pub jsonl: Option<PathBuf>,
+}
+
+/// Begin the log that takes the place of one that cannot go on: whose store was rolled back, forked, damaged or lost, or whose head
+/// file is gone.
+///
+/// Looks at what is left, which stays as it is, and says what befell it. Then begins a new log in a new store, which names the old
+/// one and says what was attested and what was found. What was open in the old log is void: agents have to ask again. The old log is
+/// not opened any more with these keys. Where this was cut short it is run again.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// The SQLite store of the log that cannot go on, by the name under which it was opened; one that is not there is lost
+    pub store: PathBuf,
+    /// The store for the new log, which must not be there yet
+    #[arg(long, value_name = "NEW_STORE")]
+    pub to: PathBuf,
+    /// The directory of the keys that the log was written with; the new log begins with them
+    #[arg(long, value_name = "DIR")]
+    pub keys: PathBuf,
+    /// The directory of the operator's key; that of `--keys` unless it is named
+    #[arg(long, value_name = "DIR")]
+    pub operator: Option<PathBuf>,
+    /// What you know about what happened; kept as a hidden value of the new log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// A checkpoint of the old log that was kept elsewhere; may be given again
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    pub checkpoints: Vec<PathBuf>,
+    /// The head file of the old log, where it is not `STORE.head`
+    #[arg(long, value_name = "FILE")]
+    pub head_file: Option<PathBuf>,
+    /// The head file for the new log, where it is not `NEW_STORE.head`
+    #[arg(long, value_name = "FILE")]
+    pub new_head_file: Option<PathBuf>,
+    /// The name of the new log in its checkpoints; made from its id unless it is named
+    #[arg(long, value_name = "NAME")]
+    pub origin: Option<String>,
+    /// Only say what befell the log
+    #[arg(long)]
+    pub look: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use countersign::export::ExportError;
-use countersign::ledger::{KeysError, OpenError};
+use countersign::ledger::{KeysError, OpenError, RecoveryError};
 use countersign::log::{ProveRecordError, ReadError};
 use countersign::store::StoreError;
 
@@ -99,7 +99,7 @@ macro_rules! cannot_from {
     )*};
 }
 
-cannot_from!(ReadError, StoreError, OpenError, KeysError);
+cannot_from!(ReadError, StoreError, OpenError, KeysError, RecoveryError);
 
 impl From<ProveRecordError> for Failure {
     fn from(error: ProveRecordError) -> Self {

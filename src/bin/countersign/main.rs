@@ -26,6 +26,7 @@ mod out;
 mod progress;
 mod prove;
 mod receipt;
+mod recover;
 mod show;
 mod store;
 mod text;
@@ -76,6 +77,7 @@ fn run(command: Command, out: &mut Out) -> Ended {
         Command::ProveLater(asked) => later::run(&asked, out),
         Command::VerifyReceipt(asked) => receipt::run(&asked, out),
         Command::Export(asked) => export::run(&asked, out),
+        Command::Recover(asked) => recover::run(&asked, out),
         Command::Keys(KeysCommand::Init(asked)) => keys::init(&asked, out),
         Command::Keys(KeysCommand::Show(asked)) => keys::show(&asked, out),
         Command::Keys(KeysCommand::Rotate(asked)) => change_keys::rotate(&asked, out),

@@ -233,6 +233,8 @@ impl<'d> Place<'d> {
                 Err(error) => return Err(io_at(&root)(error)),
             }
             disk.create_dir(&staging).map_err(io_at(&staging))?;
+            // By it the next run knows the directory as one of an export that was cut short.
+            disk.sync_dir(&root).map_err(io_at(&root))?;
         }
         let path = staging.join("lock");
         let lock = File::options()

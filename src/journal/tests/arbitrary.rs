@@ -393,7 +393,30 @@ fn the_rest() -> impl Strategy<Value = Event> {
                 reason,
             }))
         });
-    prop_oneof![4 => closed, 4 => plain, 1 => clock, 1 => acknowledged, 1 => erased]
+    let head = || {
+        let head = (1u64..1 << 53, any::<[u8; 32]>());
+        option::of(head.prop_map(|(size, root)| TreeHead {
+            size,
+            root: Digest::from_bytes(root),
+        }))
+    };
+    let after = proptest::sample::select(vec![
+        Mishap::Rollback,
+        Mishap::Fork,
+        Mishap::HeadFileMissing,
+        Mishap::StoreLost,
+        Mishap::Broken,
+    ]);
+    let recovered =
+        (after, head(), head(), hidden_text()).prop_map(|(after, attested, found, reason)| {
+            Event::Recovered(Box::new(Recovered {
+                after,
+                attested,
+                found,
+                reason,
+            }))
+        });
+    prop_oneof![4 => closed, 4 => plain, 1 => clock, 1 => acknowledged, 1 => erased, 1 => recovered]
 }
 
 pub(super) fn events() -> impl Strategy<Value = Event> {

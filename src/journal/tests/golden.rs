@@ -102,6 +102,18 @@ fn one_of_each() -> Vec<Event> {
             digests: erased(&[1, 2]),
             reason: known("they asked for it"),
         })),
+        Event::Recovered(Box::new(Recovered {
+            after: Mishap::Rollback,
+            attested: Some(TreeHead {
+                size: 9,
+                root: Digest::sha256(&[9]),
+            }),
+            found: Some(TreeHead {
+                size: 5,
+                root: Digest::sha256(&[5]),
+            }),
+            reason: known("the disk was restored"),
+        })),
     ]
 }
 

@@ -39,8 +39,11 @@ proptest! {
         let names: Vec<String> = filed.body.keys().map(str::to_owned).collect();
         let name = pick.get(&names).clone();
         for other in [Json::Null, Json::from(-1), Json::from(vec![Json::Null]), Json::from("«»"), Json::from(Object::new())] {
-            // An integer is one of `micros`, and any object an attestation.
-            let fits = matches!((name.as_str(), &other), ("micros", Json::Number(_)) | ("attestation", Json::Object(_)));
+            // An integer is one of `micros`, any object an attestation, and no head one of what nobody attested.
+            let fits = matches!(
+                (name.as_str(), &other),
+                ("micros", Json::Number(_)) | ("attestation", Json::Object(_)) | ("attested" | "found", Json::Null)
+            );
             let mut filed = filed.clone();
             filed.body.insert(name.clone(), other);
             prop_assert_eq!(filed.read().is_err(), !fits, "{}", name);

@@ -6,6 +6,7 @@ use super::{
     feed::{Fed, Piece},
     reader::{Columns, Row, RowRecord},
     terms::Depth,
+    walk::succession::Succession,
 };
 use crate::{
     action::{Disclosure, DisclosureDigest},
@@ -13,6 +14,7 @@ use crate::{
     clock::Timestamp,
     log::{
         checkpoint::{Checkpoint, CheckpointError},
+        genesis::Predecessor,
         id::Seq,
         key_change::KeyChange,
         keys::KeyId,
@@ -44,6 +46,8 @@ pub(super) struct Ground<'t> {
     pub(super) window: Window,
     pub(super) depth: Depth,
     pub(super) bodies: Bodies,
+    /// The log that this one continues, as its genesis says.
+    pub(super) predecessor: Option<Predecessor>,
 }
 
 /// Whether somebody looks at records.
@@ -107,6 +111,8 @@ pub(super) struct Sound {
     pub(super) change: Option<Box<KeyChange>>,
     /// What it says to have been erased.
     pub(super) erased: Vec<DisclosureDigest>,
+    /// What it says about the log that this one continues.
+    pub(super) succession: Option<Box<Succession>>,
     /// For whoever looks at records.
     pub(super) built: Option<Box<(VerifiedRecord, Vec<Disclosure>)>>,
 }
@@ -223,6 +229,7 @@ pub(super) struct Signed {
     unjudged: Option<NotJudged>,
     change: Option<Box<KeyChange>>,
     erased: Vec<DisclosureDigest>,
+    succession: Option<Box<Succession>>,
     built: Option<(Statement, Vec<Disclosure>)>,
 }
 
@@ -292,12 +299,16 @@ impl Desk<'_> {
             let disclosures = self.look_at_hidden(examined, &covers, disclosures, withheld);
             let change = statement.as_ref().and_then(|it| examined.look_at_keys(it));
             let erased = statement.as_ref().map(|it| examined.look_at_erased(it));
+            let succession = statement
+                .as_ref()
+                .and_then(|it| examined.look_at_succession(it));
             return Some(Signed {
                 record,
                 outline,
                 unjudged,
                 change,
                 erased: erased.unwrap_or_default(),
+                succession,
                 built: statement
                     .filter(|_| self.ground.bodies == Bodies::Built)
                     .map(|statement| (statement, disclosures)),
@@ -325,12 +336,13 @@ impl Desk<'_> {
                 .copied()
                 .filter(|_| statement.crit.is_empty()),
         });
-        let (change, erased) = match unjudged {
+        let (change, erased, succession) = match unjudged {
             // An extension may give its members another meaning.
-            Some(_) => (None, Vec::new()),
+            Some(_) => (None, Vec::new(), None),
             None => (
                 examined.look_at_keys(&statement),
                 examined.look_at_erased(&statement),
+                examined.look_at_succession(&statement),
             ),
         };
         Some(Signed {
@@ -339,6 +351,7 @@ impl Desk<'_> {
             unjudged,
             change,
             erased,
+            succession,
             built: match self.ground.bodies {
                 Bodies::Built => Some((statement, disclosures)),
                 Bodies::Judged => None,
@@ -478,6 +491,18 @@ impl ExaminedRecord {
         }
     }
 
+    /// What it says about the log that this one continues (F6).
+    fn look_at_succession(&mut self, statement: &Statement) -> Option<Box<Succession>> {
+        if statement.kind != KnownOr::Known(Kind::Recovered) {
+            return None;
+        }
+        let read = Succession::read(&statement.body);
+        if read.is_none() {
+            self.fault(Rule::F6, "its body does not say what was lost");
+        }
+        read.map(Box::new)
+    }
+
     pub(super) fn look_at_signatures(
         &mut self,
         signed: Signed,
@@ -512,6 +537,7 @@ impl ExaminedRecord {
                     unjudged,
                     change,
                     erased,
+                    succession,
                     built,
                 } = signed;
                 let built = built.map(|(statement, disclosures)| {
@@ -525,6 +551,7 @@ impl ExaminedRecord {
                     signers,
                     change,
                     erased,
+                    succession,
                     built,
                 });
             }

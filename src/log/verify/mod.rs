@@ -102,6 +102,10 @@ fn verify(
         window,
         depth,
         bodies,
+        predecessor: genesis
+            .as_ref()
+            .and_then(|genesis| genesis.as_ref().ok())
+            .and_then(|genesis| genesis.genesis().predecessor().cloned()),
     };
     let mut walk = Walk::new(&ground, anchors);
     for doubt in doubts {

@@ -2,6 +2,7 @@
 
 mod erased;
 mod keys;
+pub(super) mod succession;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -225,6 +226,7 @@ impl<'g> Walk<'g> {
             && self.pass_kind(seq, &says)
             && self.pass_keys(seq, &says)
             && self.pass_erased(seq, &says)
+            && self.pass_succession(seq, &says)
             && let Some(built) = says.built
         {
             let (verified, disclosures) = &*built;
@@ -281,6 +283,7 @@ impl<'g> Walk<'g> {
             signers: _,
             change: _,
             erased: _,
+            succession: _,
             built: _,
         } = says;
         let genesis = *kind == KnownOr::Known(Kind::Genesis);
@@ -411,6 +414,7 @@ impl<'g> Walk<'g> {
         } = beyond;
         self.report.size = self.frontier.size();
         self.report.root = self.frontier.root();
+        self.finish_succession();
         let end = Seq::new(self.next);
         let (vouched, unvouched): (Vec<_>, Vec<_>) = std::mem::take(&mut self.anchors)
             .into_iter()
