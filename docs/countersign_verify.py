@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Verifies a Countersign log: a second verifier, written from docs/record-format.md alone.
 
-    countersign_verify.py STORE --keys FILE [--expect-checkpoint FILE ...] [--json]
+    countersign_verify.py LOG --keys FILE [--expect-checkpoint FILE ...] [--json]
+    countersign_verify.py --receipt FILE --keys FILE [--json]
     countersign_verify.py --batch LIST
 
-STORE is the SQLite file of a store. It is only read, and nothing is ever made beside it. KEYS are the keys that you trust, from somewhere
-else than the log (section 3 of the document, "Trust"); a checkpoint is a signed note that you kept, or got from somebody who did. Exit codes
-are those of section 9. Python 3.9 or later, and the package `cryptography`, of which one function is used (`ed25519_verifies`).
+LOG is the SQLite file of a store, a directory of tiles, or a file of JSON lines. It is only read, and nothing is ever made beside it. KEYS
+are the keys that you trust, from somewhere else than the log (section 3 of the document, "Trust"); a checkpoint is a signed note that you
+kept, or got from somebody who did. Exit codes are those of section 9; a receipt that proves its record gives 0, and one that does not 1. Python 3.9 or later, and the package `cryptography`, of which one function is used (`ed25519_verifies`).
 
 How to read this file: every numbered rule of the document is a function marked with its number, which returns what is wrong or nothing.
 `Log.walk` calls them in order, first over the bytes and the structure of a record, then over its meaning. The parts are
 
-    1. small things           4. structure: F1-F5, F7-F9, S1-S10    7. reading SQLite
-    2. canonical JSON         5. bodies: F6                         8. the walk and the verdict
-    3. keys and signatures    6. meaning: M1-M9                     9. the command
+    1. small things           5. bodies: F6                      9. the walk and the verdict
+    2. canonical JSON         6. meaning: M1-M10                10. receipts: R1-R7
+    3. keys and signatures    7. reading SQLite                 11. the command
+    4. structure: F, S        8. reading exports: T1-T8, J1-J4
 
-LIST has one JSON object a line, {"store": PATH, "keys": PATH, "checkpoints": [PATH, ...]}; one JSON object a line comes out for each.
+LIST has one JSON object a line, {"store": PATH, "keys": PATH, "checkpoints": [PATH, ...]} or {"receipt": PATH, "keys": PATH}; one JSON
+object a line comes out for each.
 `--without RULE` leaves a rule out. It is there for testing this verifier: a golden log that only that rule refuses must then pass.
 """
 
@@ -52,9 +55,13 @@ MOST_SIGNATURES = 8
 # The order in which rules are named where a record breaks several (section 9).
 RULES = [
     *"F1 F2 F3 F4 F5 F6 F7 F8".split(),
-    *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10".split(),
-    *"M1 M2 M3 M4 M5 M6 M7 M8 M9".split(),
+    *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13".split(),
+    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10".split(),
     "F9",
+    # Of receipts and of exports. Those that bind a writer (T10), or say what a verifier leaves alone (T9, J5), are asked nowhere.
+    *"R1 R2 R3 R4 R5 R6 R7".split(),
+    *"T1 T2 T3 T4 T5 T6 T7 T8".split(),
+    *"J1 J2 J3 J4".split(),
 ]
 
 
@@ -338,7 +345,8 @@ class Malformed(ValueError):
 
 
 Checkpoint = collections.namedtuple("Checkpoint", "origin size root")
-Anchor = collections.namedtuple("Anchor", "size root trusted")  # a checkpoint from outside
+# A checkpoint from outside; `unvouched` are its bytes where no key that the auditor trusts has signed it.
+Anchor = collections.namedtuple("Anchor", "size root unvouched")
 Note = collections.namedtuple("Note", "text signatures")  # signatures: [(name, hint, bytes)]
 
 
@@ -439,11 +447,15 @@ KINDS = {
     "reconciled": (DESK, True),
     "clock": (GATE_OR_DESK, False),
     "clock_acknowledged": (OPERATOR, False),
+    "key_added": (OPERATOR, False),
+    "key_rotated": (OPERATOR, False),
+    "key_revoked": (OPERATOR, False),
+    "erased": (OPERATOR, False),
 }
 RESERVED = {
     **{kind: (DESK, None) for kind in "granted grant_revoked edited responded frozen thawed break_glass reviewed viewed".split()},
     "undelivered": (GATE_OR_DESK, None),
-    **{kind: (OPERATOR, False) for kind in "erased key_added key_rotated key_revoked recovered".split()},
+    "recovered": (OPERATOR, False),
 }
 CHANGES_KEYS = {"key_added", "key_rotated", "key_revoked"}
 # Kinds by which a later edition may allow a request what this one forbids.
@@ -492,12 +504,13 @@ def objects_in(value):
 class Record:
     """A row of a store. What its statement says is read leniently; the rules say what is wrong with it."""
 
-    def __init__(self, seq, statement, signatures, columns, texts):
+    def __init__(self, seq, statement, signatures, columns, texts, withheld=()):
         self.seq = seq
         self.statement = statement
         self.signatures = signatures
         self.columns = columns
         self.texts = texts  # of the disclosures filed under it
+        self.withheld = withheld  # digests of those that an export does not hand over
         try:
             value = read_json(statement)
         except NotJson:
@@ -512,6 +525,9 @@ class Record:
         self.body = self.says.get("body") if isinstance(self.says.get("body"), dict) else {}
         self.ts = micros(self.says.get("ts"))
         self.opened = {}
+        self.newcomer = None  # the public key that it brings
+        self.erases = []
+        self.signer_unknown = False
 
     @property
     def not_judged(self):
@@ -535,6 +551,13 @@ class Record:
     def covers(self):
         """Each object of its body that hides members, with its digests."""
         return [(item, item["_sd"]) for item in objects_in(self.body) if isinstance(item.get("_sd"), list)]
+
+    def signers(self):
+        return {signer for signer, _ in self.signatures}
+
+    def hidden(self):
+        """All of these digests."""
+        return [digest for _, digests in self.covers() for digest in digests]
 
 
 # F1: at most 49,152 bytes.
@@ -638,8 +661,7 @@ def f7_hidden(record):
 # F7, second half: and none stands twice in the log. Of a record that breaks S, it says more that it does not belong there.
 @rule("F7")
 def f7_once(log, record):
-    digests = [digest for _, digests in record.covers() for digest in digests if isinstance(digest, str)]
-    if not log.digests.isdisjoint(digests):
+    if not log.digests.isdisjoint(digest for digest in record.hidden() if isinstance(digest, str)):
         return "the digest of a hidden member stood in the log before"
 
 
@@ -672,7 +694,7 @@ def f9_disclosures(record):
             return "a hidden member of it collides with another member"
 
 
-# S2: 1 to 8 signatures, no two by one key, each by a key that is in force and verifying.
+# S2: 1 to 8 signatures, no two by one key, each by a key that is in force, or that the record itself brings, and verifying.
 @rule("S2")
 def s2_signatures(log, record):
     if not 1 <= len(record.signatures) <= MOST_SIGNATURES:
@@ -681,15 +703,24 @@ def s2_signatures(log, record):
         return "two signatures are by one key"
     message = pre_authentication(record.statement)
     for signer, signature in record.signatures:
-        if signer in log.keys and not log.verifies(log.keys[signer].public, signature, message):
+        public = public_of(log, record, signer)
+        if public is not None and not log.verifies(public, signature, message):
             return "a signature does not verify"
 
 
-# S2, too: a signature by a key that the log does not name. Where a record that is not judged may have named it, it is a doubt.
+def public_of(log, record, signer):
+    """The key that may sign a record under this key id."""
+    key = log.in_force(signer, record.seq)
+    if key is None and record.newcomer is not None and key_id(record.newcomer) == signer:
+        return record.newcomer
+    return key and key.public
+
+
+# S2, too: a signature by a key that is not in force. Where a record that is not judged may have named it, it is a doubt.
 @rule("S2")
 def s2_known_keys(log, record):
-    if any(signer not in log.keys for signer, _ in record.signatures):
-        return "a signature is by a key that the log does not name"
+    if any(public_of(log, record, signer) is None for signer, _ in record.signatures):
+        return "a signature is by a key that the log does not name, or that is not in force"
 
 
 # S3: the first signature is by the named key, which has a role that the kind asks for.
@@ -698,9 +729,10 @@ def s3_role(log, record):
     signer = record.signatures[0][0] if record.signatures else None
     if signer != record.says["key"]:
         return "its first signature is not by the key that it names"
-    if record.says_known_kind and signer in log.keys:
+    if record.says_known_kind:
         roles, _ = {**KINDS, **RESERVED}[record.kind]
-        if log.keys[signer].roles.isdisjoint(roles):
+        key = log.in_force(signer, record.seq)
+        if key is None or key.roles.isdisjoint(roles):
             return "its key has no role that may sign its kind"
 
 
@@ -746,7 +778,7 @@ def s7_checkpoint(log, filed, note):
 # S7: a checkpoint from outside has the log's tree head.
 @rule("S7")
 def s7_outside(log, anchor):
-    if not log.torn and (anchor.size != log.tree.size or anchor.root != log.tree.root()):
+    if anchor.size != log.tree.size or anchor.root != log.tree.root():
         return "a checkpoint from outside has another tree head: the log was rewritten"
 
 
@@ -769,12 +801,12 @@ OTHER_LEAF = "its stored leaf is another"
 # S8: stored copies say what the statement says.
 @rule("S8")
 def s8_columns(record):
-    if record.columns.leaf != leaf_of(record.statement):
+    if record.columns.leaf not in (None, leaf_of(record.statement)):
         return OTHER_LEAF
     request = record.request if isinstance(record.request, str) and UUID.fullmatch(record.request) else None
     says = (record.says["prev"], record.kind, request, record.ts)
     columns = record.columns
-    if says != (columns.prev.hex(), columns.kind, columns.request, columns.ts):
+    if columns.prev is not None and says != (columns.prev.hex(), columns.kind, columns.request, columns.ts):
         return "a stored column says something else than it"
 
 
@@ -808,16 +840,23 @@ def s8_head_checkpoint(log, head):
         return "the head row is about another tree than its checkpoint"
 
 
-# S9: every digest has its disclosure, and every disclosure beside the log its digest.
+# S9: every digest has its disclosure, or was erased or withheld, and every disclosure beside the log has its digest.
 @rule("S9")
-def s9_missing(record):
-    if any(digest not in record.opened for _, digests in record.covers() for digest in digests):
+def s9_missing(missing):
+    if missing:
         return "a disclosure of it is missing"
 
 
 @rule("S9")
+def s9_withheld(record):
+    hidden, said = set(record.hidden()), collections.Counter(record.withheld)
+    if any(many > 1 or digest not in hidden or digest in record.opened for digest, many in said.items()):
+        return "a disclosure that is said to be withheld is given, or not named by it"
+
+
+@rule("S9")
 def s9_stray(record):
-    named = collections.Counter(digest for _, digests in record.covers() for digest in digests)
+    named = set(record.hidden())
     filed = collections.Counter(one.digest for one in map(read_disclosure, record.texts) if one)
     if any(many > 1 or digest not in named for digest, many in filed.items()):
         return "a disclosure filed under it is not named by it"
@@ -834,6 +873,54 @@ def s9_nowhere(record_is_there):
 def s10_trusted(trusted, keys):
     if any(not key.roles <= trusted.get(key.public, set()) for key in keys.values()):
         return "self-consistent, signer not trusted"
+
+
+# S11: a key that comes is new and has signed; one that goes is in force, and signs its rotation; somebody can sign checkpoints after it.
+@rule("S11")
+def s11_comes(log, record):
+    if record.newcomer is None:
+        return None
+    if key_id(record.newcomer) in log.keys:
+        return "the key that comes stood in the log before"
+    if key_id(record.newcomer) not in record.signers():
+        return "the key that comes has not signed it"
+
+
+@rule("S11")
+def s11_goes(log, record):
+    if record.kind == "key_rotated" and record.body["old"] not in record.signers():
+        return "the key that goes has not signed it"
+
+
+# S11, too: what a record that is not judged may have changed.
+@rule("S11")
+def s11_in_force(log, record):
+    old, roles = record.body.get("old"), set()
+    if old is not None and log.in_force(old, record.seq) is None:
+        return "the key that goes is not in force"
+    for key in log.keys.values():
+        if key.covers(record.seq + 1) and (key_id(key.public) != old or record.newcomer is not None):
+            roles |= key.roles
+    if "checkpoint" not in roles | set(record.body.get("roles", [])):
+        return "nobody could sign checkpoints after it"
+
+
+# S12: what a stolen key signed counts only if it lies before the theft, and under a checkpoint that the thief cannot have made.
+@rule("S12")
+def s12_stolen(log, theft):
+    if theft.last_ts >= theft.since:
+        return f"record {theft.last} is by a key that somebody else may have had by then"
+    if not (theft.last < log.outside or any(theft.last < size and at < theft.since for size, at in log.witnessed)):
+        return f"record {theft.last} is by a key that was stolen later, and no checkpoint from outside covers it"
+
+
+# S13: what is erased was hidden before, is erased once, and is gone.
+@rule("S13")
+def s13_erased(log, record):
+    for digest in record.erases:
+        if log.missing.get(digest, record.seq) >= record.seq:
+            return "a value that it erases was not hidden before, was erased already, or is still there"
+
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 # 5. Bodies (F6): the tables of sections 5 to 7, as shapes
@@ -934,12 +1021,8 @@ SECONDS = plain(lambda value: is_integer(value) and 1 <= value <= 30 * 24 * 60 *
 SMALL = plain(lambda value: is_uint(value) and value < 2**32)
 
 ACTION_NAME = r"[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*){0,7}"
-KEY = members(
-    {
-        "key": plain(lambda value: isinstance(value, str) and is_key(unbase64(value) or b"") and is_strict_point(unbase64(value))),
-        "roles": array(word("checkpoint desk gate operator"), ascending=True, non_empty=True),
-    }
-)
+PUBLIC_KEY = plain(lambda value: isinstance(value, str) and is_key(unbase64(value) or b"") and is_strict_point(unbase64(value)))
+KEY = members({"key": PUBLIC_KEY, "roles": array(word("checkpoint desk gate operator"), ascending=True, non_empty=True)})
 LOG_TEXT = matching(LOG_ID)
 ORIGIN = plain(is_origin)
 PREDECESSOR = members({"log": LOG_TEXT, "origin": ORIGIN, "root": DIGEST, "size": UINT})
@@ -1070,6 +1153,8 @@ INSTANCE = {"instance": UUID_TEXT}
 EXECUTION = {"execution": UUID_TEXT, **INSTANCE}
 BY_PERSON = {"person": PERSON, "proof": PROOF}
 WHO_AND_WHY = {"id": ID, "reason": TEXT}
+DIGESTS = array(plain(is_disclosure_digest), ascending=True, non_empty=True)
+ERASED = {"basis": matching(r"[a-z0-9_.:-]{1,64}"), "digests": DIGESTS}
 CAUSES = "policy_error policy_timeout policy_panicked not_applicable facts_unavailable unsatisfiable"
 REASSESS_CAUSES = "policy votes interests labels policy_error policy_timeout policy_panicked facts_unavailable"
 
@@ -1145,6 +1230,16 @@ BODIES = {
     "reconciled": members({"execution": UUID_TEXT, "finding": word("succeeded failed not_run"), **BY_PERSON}, hidden=WHO_AND_WHY),
     "clock": members({**INSTANCE, "micros": INTEGER, "what": word("jump gap")}),
     "clock_acknowledged": members({"clock": UINT}, hidden={"reason": TEXT}),
+    "key_added": KEY,
+    "key_rotated": members({"key": PUBLIC_KEY, "old": DIGEST}),
+    "key_revoked": either(
+        members({"old": DIGEST, "why": word("retired lost")}),
+        members({"compromised_since": TIME_TEXT, "old": DIGEST, "why": word("compromised")}),
+    ),
+    "erased": either(
+        members({**ERASED, "what": word("value")}, hidden={"reason": TEXT}),
+        members({**ERASED, "person": PERSON, "what": word("person")}, hidden={"reason": TEXT}),
+    ),
 }
 
 
@@ -1155,6 +1250,13 @@ def f6_body(record):
         return "its body has not the members of its kind, or one of another type"
     if record.kind == "genesis" and not roles_suffice(record.body["keys"]):
         return "no key of the genesis signs checkpoints, or none may sign the genesis"
+
+
+# F6 of what an `erased` record names, asked before its signatures: what other records lack rests on it.
+@rule("F6")
+def f6_digests(record):
+    if not DIGESTS(record.body.get("digests"), {}):
+        return "what it erases is no ascending array of digests"
 
 
 def roles_suffice(keys):
@@ -1336,6 +1438,7 @@ class Life:
         self.told_to_stop = False
         self.late = False
         self.clouded = False
+        self.hidden = set()  # the digests of what its records hide
 
     def waits(self, ts, *states):
         """Whether it is in one of these states (pending, approved), and its clock has not run out."""
@@ -1515,6 +1618,13 @@ def m9_enforced(log, record):
         return "`enforced` is not what the origin of the log asks for"
 
 
+# M10: nothing is erased that an open request still needs.
+@rule("M10")
+def m10_over(life, record):
+    if not life.is_over() and not life.hidden.isdisjoint(record.erases):
+        return "it erases a value of a request that is not over"
+
+
 def advance(life, record):
     """Moves a request on by a record that its rules allow (the third column of the table)."""
     kind, body, ts = record.kind, record.body, record.ts
@@ -1575,10 +1685,28 @@ APPLICATION_ID = 0x6353676E
 FORMAT = 1
 DISCLOSURES_A_RECORD = 4096
 
-Columns = collections.namedtuple("Columns", "prev leaf kind request ts")
-Row = collections.namedtuple("Row", "seq statement signatures columns fault")
+# What is stored beside a record; None is what a form does not keep.
+Columns = collections.namedtuple("Columns", "prev leaf kind request ts", defaults=[None] * 5)
+# `fault` is why it cannot be read, `texts` and `withheld` what an export says of its disclosures.
+Row = collections.namedtuple("Row", "seq statement signatures columns fault texts withheld", defaults=[None, (), ()])
 Head = collections.namedtuple("Head", "log size edge prev ts note")
-Key = collections.namedtuple("Key", "public roles")
+
+
+class Key:
+    """A key of a log, in force for the records `since` to `until`."""
+
+    def __init__(self, public, roles, since=0):
+        self.public = public
+        self.roles = roles
+        self.since = since
+        self.until = None
+
+    def covers(self, seq):
+        return self.since <= seq and (self.until is None or seq <= self.until)
+
+
+# A key that somebody else may have had since a time, and the last record that it had signed.
+Theft = collections.namedtuple("Theft", "since last last_ts")
 
 
 class Unreadable(Exception):
@@ -1623,6 +1751,13 @@ class Store:
     def look(self):
         found = os.stat(self.path)
         return found.st_size, found.st_ino, found.st_mtime_ns
+
+    def keeps_subtrees(self):
+        return True
+
+    def rest(self, log):
+        """What is wrong with nothing but the form: [(seq or None for a doubt, why)]."""
+        return []
 
     def close(self):
         """Ends the snapshot. A file that was read alone must not have changed meanwhile."""
@@ -1686,9 +1821,14 @@ def read_row(row):
     )
     if not sound:
         return Row(seq, None, None, None, "a column of its row holds what it cannot hold")
-    pairs = [signatures[at : at + 96] for at in range(0, len(signatures), 96)]
     columns = Columns(bytes(prev), bytes(leaf), kind.read(), uuid_text(request) if request else None, ts)
-    return Row(seq, bytes(statement), [(pair[:32].hex(), pair[32:]) for pair in pairs], columns, None)
+    return Row(seq, bytes(statement), read_pairs(signatures), columns)
+
+
+def read_pairs(data):
+    """Key ids and signatures, one after the other."""
+    pairs = [data[at : at + 96] for at in range(0, len(data), 96)]
+    return [(pair[:32].hex(), pair[32:]) for pair in pairs]
 
 
 def read_head(data):
@@ -1706,7 +1846,422 @@ def read_head(data):
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# 8. The walk and the verdict
+# 8. Reading exports: tiles (section 11) and JSONL (section 12)
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+NOT_KEPT = object()
+MOST_LINE = 16 * 1024 * 1024
+BUNDLE = 256
+
+
+def tile_name(number):
+    """A number as tlog-tiles spells it: 1234067 is x001/x234/067."""
+    name = f"{number % 1000:03}"
+    while number >= 1000:
+        number //= 1000
+        name = f"x{number % 1000:03}/{name}"
+    return name
+
+
+# How entries follow one another in a form: the length of the first one in `data`, or None if it is not whole.
+def entry_length(data, at):
+    length = 2 + int.from_bytes(data[at : at + 2], "big")
+    return length if len(data) >= at + max(length, 2) else None
+
+
+def signatures_length(data, at):
+    count = int.from_bytes(data[at : at + 2], "big")
+    length = 2 + 96 * count
+    return length if count <= MOST_SIGNATURES and len(data) >= at + length else None
+
+
+def split_entries(data, length_of, most=BUNDLE):
+    """The first entries, and how many bytes they take."""
+    found, at = [], 0
+    while len(found) < most and at < len(data):
+        length = length_of(data, at)
+        if length is None:
+            break
+        found.append(data[at : at + length])
+        at += length
+    return found, at
+
+
+# T1: what follows from the size is there, under the name that tlog-tiles gives it.
+@rule("T1")
+def t1_is_there(data):
+    if data is None:
+        return "a file of it is missing"
+
+
+# T2: in the one form that follows from the size.
+@rule("T2")
+def t2_form(width, wanted):
+    if width != wanted:
+        return "it is a form of another size"
+
+
+# T3: a tile has 32 bytes for each entry and nothing more. (What the hashes say is compared as what is stored elsewhere.)
+@rule("T3")
+def t3_tile(data, width):
+    if len(data) != 32 * width:
+        return "a tile has another length"
+
+
+# T4: a bundle of entries has the statements, each after its length, and nothing more.
+@rule("T4")
+def t4_entries(data, end):
+    if len(data) > end:
+        return "something follows the last entry"
+
+
+# T5: a bundle of signatures has those of each record, after their count, and nothing more.
+@rule("T5")
+def t5_signatures(data, end):
+    if len(data) > end:
+        return "something follows the last signatures"
+
+
+# T6: a partial form that is still there agrees with the bundle; else this is the first entry that differs.
+@rule("T6")
+def t6_differs(entries, data, other, width):
+    if width <= len(entries):
+        data = b"".join(entries[:width])
+        agrees = other == data
+    else:
+        agrees = other.startswith(data)
+    same = len(os.path.commonprefix([data, other]))
+    whole = sum(end <= same for end in itertools.accumulate(map(len, entries)))
+    return None if agrees else min(whole, width - 1)
+
+
+@rule("T6")
+def t6_name(name):
+    return None if re.fullmatch(r"[1-9][0-9]{0,2}", name) and int(name) < BUNDLE else 0
+
+
+# T7: lines of disclosures, in order.
+@rule("T7")
+def t7_line(line, ended, first, before):
+    match = re.fullmatch(rb"(0|[1-9][0-9]{0,15}) (given|withheld) ([A-Za-z0-9_-]+)", line)
+    if not ended or len(line) > MOST_LINE or not match:
+        return "a line of it is malformed"
+    if not max(first, before) <= int(match[1]) < first + BUNDLE:
+        return "its lines are not in order, or are of other records"
+    if match[2] == b"withheld" and not is_disclosure_digest(match[3].decode("latin-1")):
+        return "what it says to withhold is no digest"
+
+
+# T8: the policy names the keys of the genesis.
+@rule("T8")
+def t8_policy(policy, log):
+    lines = [f"log {verifier_key(log.origin, key.public)}\n" for key in log.keys.values() if key.since == 0 and "checkpoint" in key.roles]
+    if policy != "".join([*lines, "quorum none\n"]).encode():
+        return "its policy is not that of the genesis"
+
+
+def verifier_key(name, public):
+    typed = base64.b64encode(b"\x01" + public).decode()
+    return f"{name}+{key_hint(name, public).hex()}+{typed}"
+
+
+class Tiles:
+    """A directory of tiles. `asks` says what is wrong by a rule, or None if it is left out."""
+
+    def __init__(self, path, asks):
+        self.path = path
+        self.asks = asks
+        self.note = self.read("checkpoint")
+        try:
+            self.size = read_checkpoint(read_note(self.note or b"").text).size
+        except Malformed as error:
+            raise Unreadable(f"its checkpoint is none: {error}") from None
+
+    def read(self, name):
+        try:
+            with open(os.path.join(self.path, name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def form(self, base, width):
+        """The bytes of a bundle in the form that the size asks for, or None if there is no such file."""
+        for other in range(width, BUNDLE + 1):
+            if self.asks(t2_form, other, width):
+                return None
+            data = self.read(base if other == BUNDLE else f"{base}.p/{other}")
+            if data is not None:
+                return data
+
+    def entries(self, base, width, length_of, nothing_follows):
+        """The entries of a bundle that are good, each with its length before it, or None if there is no such file."""
+        data = self.form(base, width)
+        if data is None:
+            return None
+        entries, end = split_entries(data, length_of, width)
+        if len(entries) == width and self.asks(nothing_follows, data, end):
+            entries.pop()
+        return entries[: self.agreed(base, entries, data)]
+
+    def hashes(self, level, number, width):
+        """The hashes of a tile that are good, or None if there is no such file."""
+        base = f"tile/{level}/{tile_name(number)}"
+        data = self.form(base, width)
+        if data is None:
+            return None
+        if self.asks(t3_tile, data, width):
+            return []
+        hashes = [data[at : at + 32] for at in range(0, 32 * width, 32)]
+        return hashes[: self.agreed(base, hashes, data)]
+
+    def agreed(self, base, entries, data):
+        """Up to which entry all partial forms that are still there agree with it."""
+        try:
+            names = os.listdir(os.path.join(self.path, base + ".p"))
+        except (FileNotFoundError, NotADirectoryError):
+            names = []
+        agreed = BUNDLE
+        for name in names:
+            differs = self.asks(t6_name, name)
+            if differs is None:
+                width = int(name) if name.isdigit() else BUNDLE
+                differs = self.asks(t6_differs, entries, data, self.read(f"{base}.p/{name}") or b"", width)
+            if differs is not None:
+                agreed = min(agreed, differs)
+        return agreed
+
+    def rows(self):
+        for number in range(-(-self.size // BUNDLE)):
+            first = number * BUNDLE
+            width = min(BUNDLE, self.size - first)
+            entries = self.entries(f"tile/entries/{tile_name(number)}", width, entry_length, t4_entries)
+            if entries is None:
+                # What follows a gap cannot be judged, and a forged size could go on for ever.
+                return
+            signatures = self.entries(f"sig/{tile_name(number)}", width, signatures_length, t5_signatures) or []
+            leaves = self.hashes(0, number, width)
+            if leaves is None:
+                leaves = [] if self.asks(t1_is_there, leaves) else [None] * width
+            texts, withheld = self.disclosed(number)
+            for place, seq in enumerate(range(first, first + width)):
+                if place >= min(len(entries), len(signatures), len(leaves)):
+                    yield Row(seq, None, None, None, "its entry, its signatures or its leaf cannot be had")
+                    continue
+                pairs = read_pairs(signatures[place][2:])
+                yield Row(seq, entries[place][2:], pairs, Columns(leaf=leaves[place]), None, texts[seq], withheld[seq])
+
+    def disclosed(self, number):
+        """What a file of disclosures gives and withholds, by record. Where it breaks off, there is a disclosure that is none."""
+        texts, withheld = collections.defaultdict(list), collections.defaultdict(list)
+        first = before = number * BUNDLE
+        lines = (self.read(f"disclosures/{tile_name(number)}") or b"").split(b"\n")
+        last = len(lines) - 1
+        for place, line in enumerate(lines):
+            if place == last and not line:
+                break
+            if self.asks(t7_line, line, place < last, first, before):
+                texts[before].append("")
+                break
+            seq, what, text = (line.split(b" ", 2) + [b"", b""])[:3]
+            seq = int(seq) if seq.isdigit() else before
+            if seq >= self.size:
+                break
+            before = max(before, seq)
+            (withheld if what == b"withheld" else texts)[seq].append(text.decode("latin-1"))
+        return texts, withheld
+
+    def disclosures(self):
+        return iter(())
+
+    def checkpoints(self):
+        return [(self.size, self.note)]
+
+    def keeps_subtrees(self):
+        return True
+
+    def subtrees(self):
+        return self
+
+    def pop(self, place, default):
+        """A subtree that is stored at a level and number."""
+        level, number = place
+        width = min(BUNDLE, (self.size >> 8 * level) - number // BUNDLE * BUNDLE)
+        hashes = self.hashes(level, number // BUNDLE, width) if width > 0 else None
+        return hashes[number % BUNDLE] if hashes and number % BUNDLE < len(hashes) else default
+
+    def __iter__(self):
+        # What lies beyond the tree is not looked at.
+        return iter(())
+
+    def head(self):
+        return NOT_KEPT
+
+    def rest(self, log):
+        why = log.keys and self.asks(t8_policy, self.read("policy"), log)
+        return [(None, why)] if why else []
+
+    def close(self):
+        pass
+
+
+# J1: a line is canonical, and ends.
+@rule("J1")
+def j1_line(line, value):
+    if not line.endswith(b"\n") or canonical(value) != line[:-1]:
+        return "its line is not canonical, too long, or not ended"
+
+
+# J2: the header says which log it is and how many records it has.
+@rule("J2")
+def j2_header(value):
+    shape = members({"format": word("countersign/jsonl/v1"), "log": LOG_TEXT, "origin": ORIGIN, "records": UINT})
+    if not shape(value, {}):
+        return "its first line is no header"
+
+
+@rule("J2")
+def j2_counted(header, seq):
+    if seq >= header["records"]:
+        return "the header counts fewer records"
+
+
+@rule("J2")
+def j2_count(header, count):
+    if count < header["records"]:
+        return "the header counts more records than there are"
+
+
+@rule("J2")
+def j2_names(header, log):
+    if log.origin is not None and (header["log"], header["origin"]) != (log.id, log.origin):
+        return "the header is of another log"
+
+
+# J3: the line of a record.
+@rule("J3")
+def j3_record(value, seq):
+    shape = members({"disclosures": array(PLAIN_TEXT), "envelope": ENVELOPE, "seq": UINT, "withheld": array(plain(is_disclosure_digest))})
+    if not shape(value, {}) or value["seq"] != seq:
+        return "its line is not that of a record, or of another one"
+
+
+# J4: the line of a checkpoint.
+@rule("J4")
+def j4_checkpoint(value, size):
+    if not members({"checkpoint": TEXT, "size": UINT})(value, {}) or value["size"] != size:
+        return "its line is not that of a checkpoint, or of another one"
+
+
+# A text in which JCS escapes nothing.
+PLAIN_TEXT = matching(r'[^"\\\x00-\x1f]*')
+
+
+def is_base64(length=None):
+    return plain(lambda value: isinstance(value, str) and (data := unbase64(value)) is not None and length in (None, len(data)))
+
+
+ENVELOPE = members(
+    {
+        "payload": is_base64(),
+        "payloadType": word("application/vnd.in-toto+json"),
+        "signatures": array(members({"keyid": DIGEST, "sig": is_base64(64)})),
+    }
+)
+
+
+def open_envelope(envelope):
+    """The statement, and its signatures."""
+    return unbase64(envelope["payload"]), [(one["keyid"], unbase64(one["sig"])) for one in envelope["signatures"]]
+
+
+class Lines:
+    """A log as JSON lines. `asks` says what is wrong by a rule, or None if it is left out."""
+
+    def __init__(self, path, asks):
+        self.path = path
+        self.asks = asks
+        self.count = 0
+        with open(path, "rb") as file:
+            line = file.readline(MOST_LINE + 1)
+        self.header = self.read(line)
+        if self.header is None or self.asks(j1_line, line, self.header) or self.asks(j2_header, self.header):
+            raise Unreadable("its first line is no header")
+
+    @staticmethod
+    def read(line):
+        try:
+            return read_json(line.rstrip(b"\n"))
+        except NotJson:
+            return None
+
+    def lines(self, of_checkpoints):
+        """The lines of one of the two sorts, each with the number of records before it. What is no whole line is one of a record."""
+        count = 0
+        with open(self.path, "rb") as file:
+            file.readline()
+            while line := file.readline(MOST_LINE + 1):
+                more = line
+                while more and not more.endswith(b"\n"):
+                    more = file.readline(MOST_LINE)
+                is_checkpoint = line.startswith(b'{"checkpoint":') and line.endswith(b"\n")
+                if is_checkpoint == of_checkpoints:
+                    yield count, line
+                count += not is_checkpoint
+
+    def rows(self):
+        for seq, line in self.lines(of_checkpoints=False):
+            value = self.read(line)
+            why = self.asks(j1_line, line, value) or self.asks(j3_record, value, seq) or self.asks(j2_counted, self.header, seq)
+            try:
+                row = Row(seq, *open_envelope(value["envelope"]), Columns(), why, value["disclosures"], value["withheld"])
+            except (TypeError, KeyError):
+                row = Row(seq, None, None, None, why or "its line is not that of a record")
+            self.count = seq + 1
+            yield row
+        if why := self.asks(j2_count, self.header, self.count):
+            yield Row(self.count, None, None, None, why)
+
+    def checkpoints(self):
+        """One that is not as it should be is given as a bad one of its place."""
+        found = []
+        for size, line in self.lines(of_checkpoints=True):
+            value = self.read(line)
+            wrong = self.asks(j1_line, line, value) or self.asks(j4_checkpoint, value, size)
+            note = value.get("checkpoint") if isinstance(value, dict) and not wrong else None
+            found.append((size, note.encode("utf-8", "surrogatepass") if isinstance(note, str) else b""))
+        return found
+
+    def disclosures(self):
+        return iter(())
+
+    def keeps_subtrees(self):
+        return False
+
+    def subtrees(self):
+        return {}
+
+    def head(self):
+        return NOT_KEPT
+
+    def rest(self, log):
+        why = self.asks(j2_names, self.header, log)
+        return [(0, why)] if why else []
+
+    def close(self):
+        pass
+
+
+def open_log(path, asks):
+    """A log in whichever form it is."""
+    if os.path.isdir(path):
+        return Tiles(path, asks)
+    with open(path, "rb") as file:
+        beginning = file.read(16)
+    return Lines(path, asks) if beginning.startswith(b"{") else Store(path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# 9. The walk and the verdict
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -1719,7 +2274,7 @@ class Log:
     def __init__(self, trusted, without=()):
         self.trusted = trusted
         self.without = set(without)
-        self.keys = {}  # by key id, from the genesis
+        self.keys = {}  # by key id, all that were ever named
         self.id = None
         self.origin = None
         self.tree = Tree()
@@ -1736,7 +2291,12 @@ class Log:
         self.doubts = []
         self.keys_may_differ = False
         self.erasures = False
-        self.missing = None
+        self.missing = {}  # hidden members without a disclosure that nothing has erased so far: {digest: seq}
+        self.withheld = 0
+        self.signed = {}  # by key id, the last record that it signed: (seq, ts)
+        self.thefts = []
+        self.outside = 0  # what the last checkpoint covers that somebody kept elsewhere
+        self.witnessed = []  # [(size, since when a quorum has cosigned)]
         self.anchored = 0
 
     # -- judging ------------------------------------------------------------------------------------------------------------------------
@@ -1761,7 +2321,12 @@ class Log:
         return not self.why(s1_strict, public, signature) and ed25519_verifies(public, signature, message)
 
     def checkpoint_keys(self):
-        return [key.public for key in self.keys.values() if "checkpoint" in key.roles]
+        """All that have or had the role: the signature by one that went does not verify as one by somebody unknown."""
+        return [key for key in self.keys.values() if "checkpoint" in key.roles]
+
+    def in_force(self, signer, seq):
+        key = self.keys.get(signer)
+        return key if key is not None and key.covers(seq) else None
 
     def read_signed(self, note, keys):
         """A checkpoint of this log that one of the keys has signed: (checkpoint, None), or (None, what is wrong)."""
@@ -1775,19 +2340,24 @@ class Log:
         origin = self.origin if self.origin is not None else checkpoint.origin
         if checkpoint.origin != origin:
             return None, "it is of another log"
-        signed = 0
+        signers = []
         for name, hint, signature in note.signatures:
-            named = [key for key in keys if name == origin and key_hint(origin, key) == hint]
-            if named and not any(len(signature) == 64 and self.verifies(key, signature, note.text.encode()) for key in named):
+            named = [key for key in keys if name == origin and key_hint(origin, key.public) == hint]
+            by = [key for key in named if len(signature) == 64 and self.verifies(key.public, signature, note.text.encode())]
+            if named and not by:
                 return None, "its signature does not verify"
-            signed += bool(named)
-        return (checkpoint, None) if signed == 1 else (None, UNKNOWN_SIGNER if signed == 0 else "two keys of the log have signed it")
+            signers += by
+        if checkpoint.size == 0:
+            return None, "it covers nothing"
+        if not signers or len(signers) == 1 and not signers[0].covers(checkpoint.size - 1):
+            return None, UNKNOWN_SIGNER
+        return (checkpoint, None) if len(signers) == 1 else (None, "two keys of the log have signed it")
 
     # -- the walk -----------------------------------------------------------------------------------------------------------------------
 
     def walk(self, store, anchors):
         checkpoints = collections.deque(store.checkpoints())
-        self.stored_subtrees = store.subtrees()
+        self.stored_subtrees, self.keeps_subtrees = store.subtrees(), store.keeps_subtrees()
         filed = Filed(store.disclosures())
         notes, self.anchors = anchors, None
         for row in store.rows():
@@ -1795,7 +2365,7 @@ class Log:
                 raise Unreadable("its records are not handed out in order")
             for seq in filed.before(row.seq):
                 self.holds(seq, s9_nowhere, False)
-            record = self.pass_row(row, filed.of(row.seq))
+            record = self.pass_row(row, [*filed.of(row.seq), *row.texts])
             if self.anchors is None:
                 self.anchors = self.read_anchors(notes)
             if record:
@@ -1804,18 +2374,21 @@ class Log:
                 size, note = checkpoints.popleft()
                 self.pass_checkpoint(size, note)
             while self.anchors and self.anchors[0].size <= self.next:
-                anchor = self.anchors.popleft()
-                if self.holds(anchor.size - 1, s7_outside, self, anchor) and not self.torn:
-                    self.anchored = anchor.size
+                self.pass_anchor(self.anchors.popleft())
         if self.anchors is None:
             self.anchors = self.read_anchors(notes)
         for seq in filed.before(None):
             self.holds(seq, s9_nowhere, False)
         self.finish(store.head(), bool(checkpoints))
+        for seq, why in store.rest(self):
+            if seq is None:
+                self.doubt(why)
+            else:
+                self.faults.append((seq, RULES.index("S8"), "S8", why))
 
     def read_anchors(self, notes):
         """The checkpoints from outside, the smallest first. What cannot be used is a doubt, and what is of another log nothing at all."""
-        trusted = [public for public, roles in self.trusted.items() if "checkpoint" in roles]
+        trusted = [Key(public, roles) for public, roles in self.trusted.items() if "checkpoint" in roles]
         anchors = []
         for note in notes:
             try:
@@ -1826,12 +2399,22 @@ class Log:
             if self.origin is not None and checkpoint.origin != self.origin:
                 continue
             why = self.read_signed(note, trusted)[1] if trusted else UNKNOWN_SIGNER
-            of_the_log = why == UNKNOWN_SIGNER and self.keys and not self.read_signed(note, self.checkpoint_keys())[1]
-            if checkpoint.size == 0 or (why and not of_the_log):
+            if checkpoint.size == 0 or (why and not (why == UNKNOWN_SIGNER and self.keys)):
                 self.doubt(f"a checkpoint from outside cannot be used: {why or 'it covers nothing'}")
             else:
-                anchors.append(Anchor(checkpoint.size, checkpoint.root, trusted=not why))
+                anchors.append(Anchor(checkpoint.size, checkpoint.root, note if why else None))
         return collections.deque(sorted(anchors, key=lambda anchor: anchor.size))
+
+    def pass_anchor(self, anchor):
+        """One that no trusted key has signed counts if the log names its key by then."""
+        if self.torn:
+            return
+        why = anchor.unvouched and self.read_signed(anchor.unvouched, self.checkpoint_keys())[1]
+        if why:
+            self.doubt(f"a checkpoint from outside cannot be used: {why}")
+        elif self.holds(anchor.size - 1, s7_outside, self, anchor):
+            self.outside = anchor.size
+            self.anchored = max(self.anchored, anchor.size)
 
     def pass_row(self, row, texts):
         """Bytes and structure. Returns the record if nothing is wrong with them, so that its meaning can be judged."""
@@ -1844,15 +2427,18 @@ class Log:
             self.torn = True
             self.push(bytes(32))
             return None
-        record = Record(row.seq, row.statement, row.signatures, row.columns, texts)
+        record = Record(row.seq, row.statement, row.signatures, row.columns, texts, row.withheld)
         if self.well_formed(record):
             self.judge_structure(record)
+        sound = len(self.faults) == before
+        # What is stored beside it does not keep its meaning from being judged.
         self.push(leaf_of(record.statement))
-        return record if len(self.faults) == before else None
+        return record if sound else None
 
     def push(self, leaf):
         self.prev = leaf
-        for level, number, node in self.tree.push(leaf):
+        completed = self.tree.push(leaf)
+        for level, number, node in completed if self.keeps_subtrees else ():
             stored = self.stored_subtrees.pop((level, number), None)
             self.holds(((number + 1) << 8 * level) - 1, s8_subtree, node, stored)
 
@@ -1873,6 +2459,7 @@ class Log:
         self.open_disclosures(record)
         if seq == 0:
             self.begin(record)
+        self.read_changes(record)
         if self.keys:
             self.judge_signatures(record)
             self.holds(seq, m9_enforced, self, record)
@@ -1884,9 +2471,12 @@ class Log:
         if seq == 0:
             self.doubt_keys(record)
         self.holds(seq, s9_stray, record)
+        self.holds(seq, s9_withheld, record)
         self.holds(seq, f9_disclosures, record)
-        if self.why(s9_missing, record) and self.missing is None:
-            self.missing = seq
+        self.withheld += len(record.withheld)
+        for digest in record.hidden():
+            if digest not in record.opened and digest not in record.withheld:
+                self.missing.setdefault(digest, seq)
 
     def open_disclosures(self, record):
         for one in map(read_disclosure, record.texts):
@@ -1905,6 +2495,16 @@ class Log:
         untrusted = self.why(s10_trusted, self.trusted, self.keys)
         if untrusted:
             self.doubt(untrusted)
+
+    def read_changes(self, record):
+        """What a record says about keys and erased values, which other records rest on."""
+        if record.not_judged:
+            return
+        if record.kind in CHANGES_KEYS and self.holds(record.seq, f6_body, record):
+            public = record.body.get("key")
+            record.newcomer = unbase64(public) if isinstance(public, str) else None
+        elif record.kind == "erased" and self.holds(record.seq, f6_digests, record):
+            record.erases = record.body.get("digests", [])
 
     def doubt_keys(self, record):
         """The keys of a genesis with which something is wrong count for nothing."""
@@ -1932,23 +2532,30 @@ class Log:
         """What stands for the whole log."""
         last = max(self.next - 1, 0)
         # Of a size that the log has not, only the auditor can say whose the key was.
-        self.holds(self.next, s7_beyond, self, any(anchor.trusted for anchor in self.anchors))
-        if any(not anchor.trusted for anchor in self.anchors):
+        self.holds(self.next, s7_beyond, self, any(not anchor.unvouched for anchor in self.anchors))
+        if any(anchor.unvouched for anchor in self.anchors):
             self.doubt("a checkpoint from outside is of more records than there are, by a key that is not trusted")
         self.holds(self.next, s7_beyond, self, beyond)
         for level, number in self.stored_subtrees:
             self.holds(min(self.next, ((number + 1) << 8 * level) - 1), s8_subtree, None, None)
         self.holds(self.covered, s7_covered, self)
-        if head is None and self.next == 0:
-            return
+        if head is not NOT_KEPT and (head is not None or self.next > 0):
+            self.judge_head(head)
+        if self.missing and self.erasures:
+            self.doubt(f"record {min(self.missing.values())}: whether its missing disclosure was erased is not judged")
+        elif self.missing:
+            self.holds(min(self.missing.values()), s9_missing, self.missing)
+        for theft in self.thefts:
+            why = self.why(s12_stolen, self, theft)
+            if why:
+                self.doubt(why)
+
+    def judge_head(self, head):
+        last = max(self.next - 1, 0)
         if head and head.size > self.next:
             self.holds(self.next, s8_head, self, head)
         elif self.holds(last, s8_head, self, head) and head and self.keys and not self.keys_may_differ:
             self.holds(last, s7_head, self, head) and self.holds(last, s8_head_checkpoint, self, head)
-        if self.missing is not None and self.erasures:
-            self.doubt(f"record {self.missing}: whether its missing disclosure was erased is not judged")
-        elif self.missing is not None:
-            self.faults.append((self.missing, RULES.index("S9"), "S9", "a disclosure of it is missing"))
 
     # -- meaning ------------------------------------------------------------------------------------------------------------------------
 
@@ -1956,22 +2563,56 @@ class Log:
         """The meaning of a record with which nothing else is wrong. The first rule that fails is named."""
         seq = record.seq
         once = self.holds(seq, f7_once, self, record)
-        self.digests.update(digest for _, digests in record.covers() for digest in digests)
-        if getattr(record, "signer_unknown", False) or not self.holds(seq, s6_genesis, record):
+        self.digests.update(record.hidden())
+        if record.signer_unknown or not self.holds(seq, s6_genesis, record):
             return
+        self.signed.update((signer, (seq, record.ts)) for signer, _ in record.signatures)
         if record.not_judged:
             return self.leave_unjudged(record)
+        if record.kind in CHANGES_KEYS:
+            return self.change_keys(record)
+        if not self.erase(record):
+            return
         if record.kind == "genesis" or not self.holds(seq, f6_body, record) or not self.holds(seq, m1_references, self, record):
             return
         if not once:
             return
         self.judge_meaning(record)
 
+    def change_keys(self, record):
+        """A key that comes is in force from the next record on, one that goes up to this one."""
+        seq, body = record.seq, record.body
+        if not self.keys or not self.holds(seq, s11_comes, self, record) or not self.holds(seq, s11_goes, self, record):
+            return
+        if self.keys_may_differ and self.why(s11_in_force, self, record):
+            return self.doubt(f"record {seq} changes keys that no record judged here names")
+        if not self.holds(seq, s11_in_force, self, record):
+            return
+        old = self.keys.get(body.get("old"))
+        if old:
+            old.until = seq
+        if record.newcomer:
+            roles = set(body["roles"]) if record.kind == "key_added" else old.roles if old else set()
+            self.keys[key_id(record.newcomer)] = Key(record.newcomer, roles, seq + 1)
+        if "compromised_since" in body and body["old"] in self.signed:
+            self.thefts.append(Theft(micros(body["compromised_since"]), *self.signed[body["old"]]))
+
+    def erase(self, record):
+        """Whether what it erases could be erased."""
+        if self.erasures:
+            sound = not self.why(s13_erased, self, record)
+        else:
+            sound = self.holds(record.seq, s13_erased, self, record)
+        for digest in record.erases:
+            if self.missing.get(digest, record.seq) < record.seq:
+                del self.missing[digest]
+        return sound
+
     def leave_unjudged(self, record):
         self.doubt(f"record {record.seq} is not judged: {record.not_judged}")
         reserved = record.version == 1 and not record.says.get("crit") and record.kind in RESERVED
-        self.keys_may_differ |= not reserved or record.kind in CHANGES_KEYS
-        self.erasures |= not reserved or record.kind == "erased"
+        self.keys_may_differ |= not reserved
+        self.erasures |= not reserved
         if not isinstance(record.request, str):
             return
         life = self.lives.get(record.request)
@@ -1985,12 +2626,22 @@ class Log:
             self.adopted.add(adopted_by(record.body))
         elif record.kind == "clock":
             self.clocks.add(record.seq)
+        elif record.kind == "erased":
+            self.judge_erasure(record)
         elif record.request is not None:
             adopted = self.holds(record.seq, m8_adopted, self, record)
             self.judge_life(record, adopted)
 
+    def judge_erasure(self, record):
+        for life in self.lives.values():
+            if life.clouded and self.why(m10_over, life, record):
+                self.doubt(f"record {record.seq} erases a value of a request with a record that is not judged")
+            elif not self.holds(record.seq, m10_over, life, record):
+                return
+
     def judge_life(self, record, adopted):
         life = self.lives.get(record.request) or Life(None)
+        life.hidden.update(record.hidden())
         for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied):
             why = self.why(check, life, record)
             if why and life.clouded and not life.is_over():
@@ -2005,7 +2656,8 @@ class Log:
     def verdict(self):
         """Section 9."""
         size = self.tree.size
-        found = {"verdict": None, "exit": None, "size": size, "anchored": self.anchored, "seq": None, "rule": None, "why": None}
+        found = {"verdict": None, "exit": None, "size": size, "anchored": self.anchored, "withheld": self.withheld}
+        found.update(seq=None, rule=None, why=None)
         if self.faults:
             seq, _, number, why = min(self.faults)
             found.update(verdict="broken", exit=1, seq=seq, rule=number, why=why)
@@ -2050,12 +2702,12 @@ def verify(store, keys, checkpoints, without=()):
         for path in checkpoints:
             with open(path, "rb") as file:
                 anchors.append(file.read())
-        opened = Store(store)
         log = Log(trusted, without)
+        opened = open_log(store, log.why)
         try:
             log.walk(opened, anchors)
             opened.close()
-        except (sqlite3.Error, Unreadable) as error:
+        except (sqlite3.Error, OSError, Unreadable) as error:
             # What was found before counts.
             log.doubt(f"the file cannot be read to its end: {error}")
         return log.verdict()
@@ -2064,7 +2716,204 @@ def verify(store, keys, checkpoints, without=()):
 
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
-# 9. The command
+# 10. Receipts (section 10)
+# ---------------------------------------------------------------------------------------------------------------------------------------
+
+MOST_RECEIPT = 8_388_608
+LONGEST_PATH = 53
+
+
+class Refused(Exception):
+    """A receipt breaks a rule."""
+
+
+class Receipt:
+    """A receipt, cut into its parts, of which nothing is known yet."""
+
+    def __init__(self, data):
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refused("R7", "it is no UTF-8") from None
+        proof, separator, rest = text.rpartition("\n\n")
+        self.proof, self.rest = proof + "\n", rest
+        head, between, self.checkpoint = self.proof.partition("\n\n")
+        lines = head.split("\n")
+        if not separator or not between or lines[0] != "c2sp.org/tlog-proof@v1":
+            raise Refused("R1", "it does not begin with a tlog-proof")
+        self.extra = [line for line in lines[1:2] if line.startswith("extra ")]
+        self.index, *self.path = lines[1 + len(self.extra) :] or [""]
+        self.envelope_line, *self.disclosures = rest.removesuffix("\n").split("\n")
+        try:
+            self.envelope = read_json(self.envelope_line.encode())
+            self.statement, self.signatures = open_envelope(self.envelope)
+        except (NotJson, TypeError, KeyError):
+            raise Refused("R3", "it has no envelope") from None
+        if self.statement is None or None in (signature for _, signature in self.signatures):
+            raise Refused("R3", "it has no envelope")
+
+
+# R1: the first part is exactly a tlog-proof, without the line that no signature covers.
+@rule("R1")
+def r1_proof(receipt):
+    if receipt.extra:
+        return "it has an `extra` line"
+    if not re.fullmatch(r"index (0|[1-9][0-9]{0,15})", receipt.index) or int(receipt.index[6:]) > LARGEST_INTEGER:
+        return "its second line is not an index"
+    if len(receipt.path) > LONGEST_PATH or any(len(unbase64(line) or b"") != 32 for line in receipt.path):
+        return "a line of its path is no hash, or there are too many"
+
+
+# R2: a checkpoint, signed by one key that may, from outside.
+@rule("R2")
+def r2_checkpoint(log, receipt):
+    return log.read_signed(receipt.checkpoint.encode(), log.checkpoint_keys())[1]
+
+
+# R3: the envelope, in its one spelling.
+@rule("R3")
+def r3_envelope(receipt):
+    if canonical(receipt.envelope) != receipt.envelope_line.encode() or not ENVELOPE(receipt.envelope, {}):
+        return "its envelope is not the canonical one"
+    if not 1 <= len(receipt.signatures) <= MOST_SIGNATURES:
+        return "its envelope has no signature or more than 8"
+
+
+# R4: what can be told of a record alone.
+@rule("R4")
+def r4_record(log, record):
+    for check in (f1_size, f2_canonical, f3_statement, f5_predicate, f8_integers, f4_subject, f7_hidden):
+        why = log.why(check, record)
+        if why:
+            return f"{check.rule}: {why}"
+    if record.kind in CHANGES_KEYS and not record.not_judged:
+        why = log.why(f6_body, record)
+        if why:
+            return f"F6: {why}"
+        public = record.body.get("key")
+        record.newcomer = public and unbase64(public)
+    for check in (s2_signatures, s2_known_keys, s3_role, m9_enforced):
+        why = log.why(check, log, record)
+        if why:
+            return f"{check.rule}: {why}"
+
+
+# R5: the record stands in the tree of the checkpoint.
+@rule("R5")
+def r5_path(receipt, record, checkpoint):
+    index, size = record.says.get("seq"), checkpoint.size
+    if receipt.index != f"index {index}" or not index < size:
+        return "its index is not the number of its record, or is beyond the checkpoint"
+    if root_by(leaf_of(receipt.statement), index, size, [unbase64(line) for line in receipt.path]) != checkpoint.root:
+        return "its path does not lead to the checkpoint"
+
+
+def root_by(node, index, size, path):
+    """RFC 9162, section 2.1.3.2, or None if the path is too long or too short."""
+    last = size - 1
+    for sibling in path:
+        if last == 0 or sibling is None:
+            return None
+        if index & 1 or index == last:
+            node = sha256(b"\x01", sibling, node)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            node = sha256(b"\x01", node, sibling)
+        index, last = index >> 1, last >> 1
+    return node if last == 0 else None
+
+
+# R6: the disclosures are of the record, in order, and each once.
+@rule("R6")
+def r6_disclosures(record):
+    if record.version != 1 and record.texts:
+        return "its statement is of another version, and hides nothing that is known"
+    why = f9_disclosures(record)
+    if why:
+        return why
+    digests = [disclosure_digest(text) for text in record.texts]
+    if not is_ascending(digests) or not set(digests) <= set(record.hidden()):
+        return "its disclosures are not in order, or not of its record"
+
+
+# R7: nothing else.
+@rule("R7")
+def r7_nothing_else(data):
+    if len(data) > MOST_RECEIPT:
+        return "it is larger than a receipt may be"
+    if not data.endswith(b"\n"):
+        return "its last line is not ended"
+
+
+def verify_receipt(path, keys, without=()):
+    """The verdict on a receipt, with paths of both."""
+    found = {"verdict": None, "exit": None, "seq": None, "rule": None, "why": None, "members": {}}
+    try:
+        with open(keys, encoding="utf-8") as file:
+            trusted = read_keys(file.read())
+        with open(path, "rb") as file:
+            data = file.read(MOST_RECEIPT + 1)
+    except (OSError, ValueError) as error:
+        return {**found, "verdict": "cannot verify", "exit": 2, "why": str(error)}
+    try:
+        record = judge_receipt(data, trusted, without)
+        return {**found, "verdict": "proven", "exit": 0, "seq": record.seq, "members": open_members(record)}
+    except Refused as refused:
+        return {**found, "verdict": "proves nothing", "exit": 1, "rule": refused.args[0], "why": refused.args[1]}
+
+
+def judge_receipt(data, trusted, without):
+    """The record that is proven."""
+    # The keys are those of the log, and in force throughout; its origin is what the checkpoint claims.
+    log = Log(trusted, without)
+    log.keys = {key_id(public): Key(public, roles) for public, roles in trusted.items()}
+
+    def ask(check, *args):
+        why = log.why(check, *args)
+        if why:
+            raise Refused(check.rule, why)
+
+    ask(r7_nothing_else, data)
+    receipt = Receipt(data)
+    ask(r1_proof, receipt)
+    ask(r3_envelope, receipt)
+    try:
+        checkpoint = read_checkpoint(read_note(receipt.checkpoint.encode()).text)
+    except Malformed as error:
+        raise Refused("R2", str(error)) from None
+    log.origin = checkpoint.origin
+    ask(r2_checkpoint, log, receipt)
+    record = Record(None, receipt.statement, receipt.signatures, Columns(), receipt.disclosures)
+    record.seq = record.says.get("seq")
+    if not is_uint(record.seq):
+        raise Refused("R4", "its record has no number")
+    ask(r4_record, log, record)
+    ask(r5_path, receipt, record, checkpoint)
+    log.open_disclosures(record)
+    ask(r6_disclosures, record)
+    return record
+
+
+def open_members(record):
+    """The disclosed members, by their JSON pointers in the body."""
+    found, waiting = {}, [("", record.body)]
+    while waiting:
+        pointer, value = waiting.pop()
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [(below(pointer, name), item) for name, item in inner if name != "_sd"]
+        for digest in value.get("_sd", []) if isinstance(value, dict) else ():
+            if digest in record.opened:
+                found[below(pointer, record.opened[digest].name)] = record.opened[digest].value
+    return found
+
+
+def below(pointer, name):
+    return pointer + "/" + str(name).replace("~", "~0").replace("/", "~1")
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------------
+# 11. The command
 # ---------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -2072,7 +2921,8 @@ def main():
     codes = "Exit codes: 0 intact and anchored, 1 broken, 2 cannot verify, 3 intact with an unanchored tail."
     parser = argparse.ArgumentParser(description="Verifies a Countersign log.", epilog=codes)
     option = parser.add_argument
-    option("store", nargs="?", help="the SQLite file of the store")
+    option("store", nargs="?", help="the SQLite file of a store, a directory of tiles, or a file of JSON lines")
+    option("--receipt", metavar="FILE", help="a receipt, instead of a log")
     option("--keys", metavar="FILE", help="the keys that you trust, from elsewhere")
     option("--expect-checkpoint", metavar="FILE", nargs="+", action="extend", default=[], help="signed checkpoints kept elsewhere")
     option("--json", action="store_true", help="one JSON object instead of words")
@@ -2081,9 +2931,12 @@ def main():
     asked = parser.parse_args()
     if asked.batch:
         return run_batch(asked.batch, asked.without)
-    if not asked.store or not asked.keys:
-        parser.error("a store and --keys are needed")
-    found = verify(asked.store, asked.keys, asked.expect_checkpoint, asked.without)
+    if bool(asked.store) == bool(asked.receipt) or not asked.keys:
+        parser.error("--keys are needed, and a log or a receipt")
+    if asked.receipt:
+        found = verify_receipt(asked.receipt, asked.keys, asked.without)
+    else:
+        found = verify(asked.store, asked.keys, asked.expect_checkpoint, asked.without)
     print(json.dumps(found) if asked.json else in_words(found))
     return found["exit"]
 
@@ -2093,17 +2946,27 @@ def run_batch(path, without):
     with open(path, encoding="utf-8") as file:
         for line in file:
             case = json.loads(line)
-            found = verify(case["store"], case["keys"], case.get("checkpoints", []), case.get("without", without))
+            leave_out = case.get("without", without)
+            if "receipt" in case:
+                found = verify_receipt(case["receipt"], case["keys"], leave_out)
+            else:
+                found = verify(case["store"], case["keys"], case.get("checkpoints", []), leave_out)
             print(json.dumps(found), flush=True)
     return 0
 
 
 def in_words(found):
+    if found["verdict"] == "proven":
+        lines = [f"proven: record {found['seq']}", *(f"{pointer}: {json.dumps(value)}" for pointer, value in found["members"].items())]
+        return "\n".join(lines)
+    if found["verdict"] == "proves nothing":
+        return f"proves nothing: rule {found['rule']}: {found['why']}"
     if found["exit"] == 1:
         return f"broken: first bad record {found['seq']}, rule {found['rule']}: {found['why']}"
     if found["exit"] == 2:
         return f"cannot verify: {found['why']}"
-    return f"{found['verdict']}: {found['size']} records, {found['anchored']} of them covered by a checkpoint from outside"
+    withheld = f"; {found['withheld']} disclosures were withheld" if found["withheld"] else ""
+    return f"{found['verdict']}: {found['size']} records, {found['anchored']} of them covered by a checkpoint from outside{withheld}"
 
 
 if __name__ == "__main__":
