@@ -2001,7 +2001,7 @@ class Tiles:
         entries, end = split_entries(data, length_of, width)
         if len(entries) == width and self.asks(nothing_follows, data, end):
             entries.pop()
-        return entries[: self.agreed(base, entries, data)]
+        return entries[: self.agreed(base, width, entries, data)]
 
     def hashes(self, level, number, width):
         """The hashes of a tile that are good, or None if there is no such file."""
@@ -2012,20 +2012,20 @@ class Tiles:
         if self.asks(t3_tile, data, width):
             return []
         hashes = [data[at : at + 32] for at in range(0, 32 * width, 32)]
-        return hashes[: self.agreed(base, hashes, data)]
+        return hashes[: self.agreed(base, width, hashes, data)]
 
-    def agreed(self, base, entries, data):
-        """Up to which entry all partial forms that are still there agree with it."""
+    def agreed(self, base, width, entries, data):
+        """Up to which entry all other partial forms that are still there agree with it."""
         try:
             names = os.listdir(os.path.join(self.path, base + ".p"))
         except (FileNotFoundError, NotADirectoryError):
             names = []
         agreed = BUNDLE
-        for name in names:
+        for name in set(names) - {str(width)}:
             differs = self.asks(t6_name, name)
             if differs is None:
-                width = int(name) if name.isdigit() else BUNDLE
-                differs = self.asks(t6_differs, entries, data, self.read(f"{base}.p/{name}") or b"", width)
+                other = int(name) if name.isdigit() else BUNDLE
+                differs = self.asks(t6_differs, entries, data, self.read(f"{base}.p/{name}") or b"", other)
             if differs is not None:
                 agreed = min(agreed, differs)
         return agreed
@@ -2604,8 +2604,7 @@ class Log:
         else:
             sound = self.holds(record.seq, s13_erased, self, record)
         for digest in record.erases:
-            if self.missing.get(digest, record.seq) < record.seq:
-                del self.missing[digest]
+            self.missing.pop(digest, None)
         return sound
 
     def leave_unjudged(self, record):

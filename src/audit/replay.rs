@@ -108,7 +108,7 @@ pub(super) enum Watch {
 pub(super) type Observer<'o> = &'o mut dyn FnMut(&Recorded, &dyn Fn() -> Option<Bound>);
 
 /// How much of a request's life this reader can judge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum View {
     Clear,
     /// From the first record on that may have changed the rules for it in a way that this reader does not know.
@@ -169,13 +169,15 @@ impl Replay {
                 observe(&recorded, &|| None);
             }
             Event::Erased(erased) => {
-                let open = self
+                let views = self
                     .open
                     .values()
-                    .find(|open| open.hides_any(&erased.digests));
-                if open.is_some() {
+                    .filter(|open| open.hides_any(&erased.digests))
+                    .map(|open| open.view);
+                if let Some(view) = views.min() {
                     let why = "it erases a value of a request that is not over";
-                    self.problem(seq, Rule::M10, why);
+                    let problem = Problem::new(seq, Rule::M10, why.to_owned());
+                    self.found(seq, problem, view);
                 }
                 observe(&recorded, &|| None);
             }
@@ -344,6 +346,10 @@ impl Replay {
 
     fn illegal(&mut self, seq: At, illegal: &Illegal, view: View) {
         let problem = Problem::new(seq, rule(illegal.rule), illegal.why.to_string());
+        self.found(seq, problem, view);
+    }
+
+    fn found(&mut self, seq: At, problem: Problem, view: View) {
         match view {
             View::Clear => self.findings.problems.add(seq.0, problem),
             View::Clouded => self.findings.doubts.add(seq.0, problem),

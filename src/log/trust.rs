@@ -5,7 +5,7 @@ use super::{
     genesis::Genesis,
     id::{LogId, Seq},
     key_change::KeyChange,
-    keyring::KeyRing,
+    keyring::{KeyChangeError, KeyRing},
     keys::{KeyId, PublicKey, Role},
     kind::Kind,
     note::Note,
@@ -104,7 +104,8 @@ impl Trust {
         let Some(change) = change else {
             return Ok(false);
         };
-        self.change(record.seq(), &change, record.signers())?;
+        self.change(record.seq(), &change, record.signers())
+            .map_err(|error| broken(Rule::S11, error.to_string()))?;
         Ok(true)
     }
 
@@ -114,10 +115,8 @@ impl Trust {
         at: Seq,
         change: &KeyChange,
         signers: &[KeyId],
-    ) -> Result<(), Broken> {
-        self.ring
-            .change(at, change, signers)
-            .map_err(|error| Broken::new(at, Rule::S11, error.to_string()))
+    ) -> Result<(), KeyChangeError> {
+        self.ring.change(at, change, signers)
     }
 
     fn check_with(

@@ -184,8 +184,9 @@ fn with_char(text: &str, at: usize, new: char) -> String {
 /// A writer that has the keys does something that it may not.
 pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
     let at = dice.below(drafts.len());
-    match dice.below(22) {
+    match dice.below(26) {
         18..=21 => miscount(dice, drafts),
+        22..=25 => change_what_others_rest_on(dice, drafts),
         0..=5 => change_body(dice, drafts, at),
         6 => change_statement(dice, &mut drafts[at]),
         7 => respell(dice, &mut drafts[at]),
@@ -196,12 +197,20 @@ pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
                 Hand::Operator,
                 Hand::Checkpoint,
                 Hand::Stranger,
+                Hand::Later(0),
+                Hand::Later(1),
             ];
             drafts[at].by = vec![*dice.pick(&hands)];
             "another key signs"
         }
         9 => {
-            let hands = [Hand::Gate, Hand::Desk, Hand::Operator, Hand::Stranger];
+            let hands = [
+                Hand::Gate,
+                Hand::Desk,
+                Hand::Operator,
+                Hand::Stranger,
+                Hand::Later(0),
+            ];
             let many = dice.below(10);
             drafts[at].by = (0..many).map(|_| *dice.pick(&hands)).collect();
             "other keys sign"
@@ -255,6 +264,8 @@ pub fn misbehave(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
                 "genesis",
                 "odd",
                 "erased",
+                "key_added",
+                "recovered",
             ];
             drafts[at].kind = (*dice.pick(&kinds)).to_owned();
             drafts[at].by = vec![Hand::of(&drafts[at].kind)];
@@ -277,6 +288,49 @@ fn change_body(dice: &mut Dice, drafts: &mut [Draft], at: usize) -> &'static str
         }
     }
     "a body is changed"
+}
+
+/// Changes a record that says which keys are in force, or what was erased.
+fn change_what_others_rest_on(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
+    let found: Vec<usize> = (0..drafts.len())
+        .filter(|at| drafts[*at].kind == "erased" || drafts[*at].kind.starts_with("key_"))
+        .collect();
+    if found.is_empty() {
+        return "nothing";
+    }
+    let at = *dice.pick(&found);
+    match dice.below(6) {
+        0 => {
+            change_json(dice, &mut drafts[at].body);
+            "what others rest on is changed"
+        }
+        1 => {
+            let by = &mut drafts[at].by;
+            if by.len() > 1 {
+                by.remove(dice.below(by.len()));
+            }
+            "a signature of what others rest on is left out"
+        }
+        2 => {
+            drafts[at].by.reverse();
+            "signatures of what others rest on stand in another order"
+        }
+        3 => {
+            drafts.remove(at);
+            "what others rest on is left out"
+        }
+        4 => {
+            let again = drafts[at].clone();
+            drafts.push(again);
+            "what others rest on is written twice"
+        }
+        _ => {
+            let other = *dice.pick(&found);
+            drafts[at].body = drafts[other].body.clone();
+            drafts[at].kind = drafts[other].kind.clone();
+            "what others rest on is something else"
+        }
+    }
 }
 
 /// Changes what a start or a reassessment is decided by.
@@ -601,7 +655,7 @@ pub fn tamper(dice: &mut Dice, image: &mut Image) -> &'static str {
     }
 }
 
-fn flip(dice: &mut Dice, bytes: &mut Vec<u8>) {
+pub fn flip(dice: &mut Dice, bytes: &mut Vec<u8>) {
     if bytes.is_empty() {
         return bytes.push(1);
     }

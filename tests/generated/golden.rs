@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use countersign::canonical::Digest;
 use countersign::log::{Rule, SecretKey, Signer};
 use curve25519_dalek::scalar::{Scalar, clamp_integer};
@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
 use super::Found;
+use super::damage::digest_text;
 use super::dice::Dice;
+use super::handed::{self, Files, Handed};
 use super::scribe::{
     Draft, Hand, Image, Seal, action_digest, canonical, hide, hide_text, seal, time,
 };
@@ -20,15 +22,31 @@ const EXECUTION: &str = "01890000-0000-7000-8000-000000000002";
 const REQUEST: &str = "01890000-0000-7000-8000-000000000003";
 const SECOND: i64 = 1_000_000;
 
-/// A log, the keys that its auditor trusts, and what is to be found.
+/// A log or a receipt, the keys that its auditor trusts, and what is to be found.
 #[derive(Debug)]
 pub struct Golden {
-    /// The rule without which the log is intact.
-    pub rule: Rule,
+    /// The rule without which nothing is wrong.
+    pub rule: String,
     pub what: &'static str,
-    pub image: Image,
+    pub made: Made,
     pub keys: String,
     pub expected: Found,
+}
+
+impl Golden {
+    /// What is found without the rule.
+    pub fn without(&self) -> Found {
+        match self.made {
+            Made::Handed(Handed::Receipt(_)) => Found::exit(0),
+            Made::Store(_) | Made::Handed(_) => Found::exit(3),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Made {
+    Store(Image),
+    Handed(Handed),
 }
 
 /// A request from its filing to its end, between records of other kinds.
@@ -68,7 +86,14 @@ impl Script {
         self.now += SECOND;
         let alone = matches!(
             kind,
-            "genesis" | "policy_adopted" | "clock" | "clock_acknowledged"
+            "genesis"
+                | "policy_adopted"
+                | "clock"
+                | "clock_acknowledged"
+                | "erased"
+                | "key_added"
+                | "key_rotated"
+                | "key_revoked"
         );
         self.drafts.push(Draft {
             kind: kind.to_owned(),
@@ -82,8 +107,52 @@ impl Script {
             respell: None,
             forge: None,
             ends_batch: true,
+            sealed_by: Hand::Checkpoint,
         });
         self.drafts.len() - 1
+    }
+
+    /// Records a change of keys that these sign.
+    fn signed(&mut self, kind: &str, body: Value, by: &[Hand]) -> usize {
+        let at = self.push(kind, body, Vec::new());
+        self.draft(at).by = by.to_vec();
+        at
+    }
+
+    fn key_added(&mut self, key: Hand, by: &[Hand]) -> usize {
+        let body = json!({"key": self.keys.key_text(key), "roles": ["gate"]});
+        self.signed("key_added", body, by)
+    }
+
+    fn key_rotated(&mut self, old: Hand, key: Hand, by: &[Hand]) -> usize {
+        let body = json!({"key": self.keys.key_text(key), "old": self.keys.key_id(old)});
+        self.signed("key_rotated", body, by)
+    }
+
+    fn key_compromised(&mut self, old: Hand, since: i64) -> usize {
+        let body = json!({
+            "compromised_since": time(since),
+            "old": self.keys.key_id(old),
+            "why": "compromised",
+        });
+        self.signed("key_revoked", body, &[Hand::Operator])
+    }
+
+    /// Records that values are erased.
+    fn erased(&mut self, digests: &[String]) -> usize {
+        let mut digests = digests.to_vec();
+        digests.sort();
+        let mut body = json!({"basis": "gdpr:17", "digests": digests, "what": "value"});
+        let mut texts = Vec::new();
+        let reason = json!("asked for");
+        hide(&mut self.dice, &mut body, "reason", &reason, &mut texts);
+        self.push("erased", body, texts)
+    }
+
+    /// Takes the disclosures of a record away.
+    fn take(&mut self, at: usize) -> Vec<String> {
+        let texts = std::mem::take(&mut self.draft(at).disclosures);
+        texts.iter().map(|text| digest_text(text)).collect()
     }
 
     fn clock(&mut self) -> usize {
@@ -235,15 +304,37 @@ impl Script {
 
 /// A log that keeps every rule, with a record of most kinds.
 pub fn sound() -> (Image, String) {
+    let script = lived();
+    (
+        seal(&script.keys, &script.drafts),
+        script.keys.trusted().to_string(),
+    )
+}
+
+fn lived() -> Script {
     let mut script = Script::new();
     let clock = script.clock();
     script.acknowledged(clock);
     let votes = script.approved();
     script.start(&votes, &Script::requirement());
-    (
-        seal(&script.keys, &script.drafts),
-        script.keys.trusted().to_string(),
-    )
+    script
+}
+
+/// The log of `sound` in the forms that others are given, of a part of which only the digests are handed over.
+pub fn sound_exports() -> (Vec<Handed>, String) {
+    let script = lived();
+    let image = seal(&script.keys, &script.drafts);
+    let withheld = |text: &str| text.len() % 2 == 0;
+    let exports = vec![
+        Handed::Tiles(handed::tiles(&image, &script.keys.policy(), &withheld)),
+        Handed::Lines(handed::lines(
+            &image,
+            &script.keys.log,
+            &script.keys.origin,
+            &withheld,
+        )),
+    ];
+    (exports, script.keys.trusted().to_string())
 }
 
 /// The cases of every rule.
@@ -253,7 +344,55 @@ pub fn cases() -> Vec<Golden> {
     signatures(&mut cases);
     places(&mut cases);
     stored(&mut cases);
+    changes(&mut cases);
     meaning(&mut cases);
+    tiles(&mut cases);
+    lines(&mut cases);
+    receipts(&mut cases);
+    cases
+}
+
+/// Logs that would break a rule if a record that is not judged here could not have said otherwise.
+pub fn doubtful() -> Vec<Golden> {
+    let mut cases = Vec::new();
+    written(
+        &mut cases,
+        Rule::S11,
+        "a key goes that a record of another version may have named",
+        |script| {
+            let at = script.clock();
+            script.edit(at, |statement| statement["predicate"]["v"] = json!(2));
+            let body = json!({"old": script.keys.key_id(Hand::Stranger), "why": "lost"});
+            script.signed("key_revoked", body, &[Hand::Operator])
+        },
+    );
+    written(
+        &mut cases,
+        Rule::S13,
+        "a value that a record of another version may have hidden",
+        |script| {
+            let at = script.clock();
+            script.edit(at, |statement| statement["predicate"]["v"] = json!(2));
+            script.erased(&[digest_text("nothing")])
+        },
+    );
+    written(
+        &mut cases,
+        Rule::M10,
+        "a value of a request that a record of another kind may have ended",
+        |script| {
+            let at = script.ask();
+            let ended = script.instance("withdrawn");
+            script.edit(ended, |statement| {
+                statement["predicate"]["kind"] = json!("ended")
+            });
+            let digests = script.take(at);
+            script.erased(&digests)
+        },
+    );
+    for case in &mut cases {
+        case.expected = Found::exit(2);
+    }
     cases
 }
 
@@ -282,9 +421,9 @@ fn altered(
     // What is not strict does not verify, which is S2.
     let named = if rule == Rule::S1 { Rule::S2 } else { rule };
     cases.push(Golden {
-        rule,
+        rule: rule.to_string(),
         what,
-        image,
+        made: Made::Store(image),
         keys: script.keys.trusted().to_string(),
         expected: Found {
             exit: 1,
@@ -441,11 +580,7 @@ fn signatures(cases: &mut Vec<Golden>) {
     );
     let case = &mut cases[untrusted];
     case.keys = case.keys.lines().skip(1).collect::<Vec<_>>().join("\n");
-    case.expected = Found {
-        exit: 2,
-        seq: None,
-        rule: None,
-    };
+    case.expected = Found::exit(2);
     untrusted = cases.len();
     written(
         cases,
@@ -455,11 +590,7 @@ fn signatures(cases: &mut Vec<Golden>) {
     );
     let case = &mut cases[untrusted];
     case.keys = case.keys.replace("operator ", "desk ");
-    case.expected = Found {
-        exit: 2,
-        seq: None,
-        rule: None,
-    };
+    case.expected = Found::exit(2);
 }
 
 /// A signature that fits the equation, though its R is of small order: S is h·a, so that S·B − h·A is the neutral point.
@@ -596,6 +727,97 @@ fn stored(cases: &mut Vec<Golden>) {
     });
 }
 
+fn changes(cases: &mut Vec<Golden>) {
+    let (operator, new) = (Hand::Operator, Hand::Later(0));
+    written(cases, Rule::S11, "a key that went comes back", |script| {
+        script.key_rotated(Hand::Gate, new, &[operator, Hand::Gate, new]);
+        script.key_added(Hand::Gate, &[operator, Hand::Gate])
+    });
+    written(
+        cases,
+        Rule::S11,
+        "a new key of which nobody shows that they hold it",
+        |script| script.key_added(new, &[operator]),
+    );
+    written(
+        cases,
+        Rule::S11,
+        "a key that goes without its signature",
+        |script| script.key_rotated(Hand::Gate, new, &[operator, new]),
+    );
+    written(
+        cases,
+        Rule::S11,
+        "a key goes that is not in force",
+        |script| {
+            let body = json!({"old": script.keys.key_id(Hand::Stranger), "why": "lost"});
+            script.signed("key_revoked", body, &[operator])
+        },
+    );
+    written(
+        cases,
+        Rule::S11,
+        "nobody is left to sign checkpoints",
+        |script| {
+            let body = json!({"old": script.keys.key_id(Hand::Checkpoint), "why": "retired"});
+            script.signed("key_revoked", body, &[operator])
+        },
+    );
+    for (what, later) in [
+        ("a record of a time when its key was stolen", false),
+        (
+            "a record by a key that was stolen later, and no checkpoint from outside",
+            true,
+        ),
+    ] {
+        written(cases, Rule::S12, what, |script| {
+            script.key_added(new, &[operator, new]);
+            let at = script.clock();
+            script.draft(at).by = vec![new];
+            let since = script.now + if later { 1 } else { 0 };
+            script.key_compromised(new, since)
+        });
+        cases.last_mut().unwrap().expected = Found::exit(2);
+    }
+    written(
+        cases,
+        Rule::S13,
+        "an erased value that is still there",
+        |script| {
+            let clock = script.clock();
+            let at = script.acknowledged(clock);
+            let texts = script.draft(at).disclosures.clone();
+            let digests = script.take(at);
+            script.draft(at).disclosures = texts;
+            script.erased(&digests)
+        },
+    );
+    written(
+        cases,
+        Rule::S13,
+        "an erased value that nobody hid",
+        |script| script.erased(&[digest_text("nothing")]),
+    );
+    written(cases, Rule::S13, "a value that is erased twice", |script| {
+        let clock = script.clock();
+        let at = script.acknowledged(clock);
+        let digests = script.take(at);
+        script.erased(&digests);
+        script.erased(&digests)
+    });
+    written(
+        cases,
+        Rule::S13,
+        "an erased value of the very record that erases it",
+        |script| {
+            let at = script.erased(&[]);
+            let digests = script.take(at);
+            script.draft(at).body["digests"] = json!(digests);
+            at
+        },
+    );
+}
+
 fn meaning(cases: &mut Vec<Golden>) {
     written(
         cases,
@@ -700,4 +922,334 @@ fn meaning(cases: &mut Vec<Golden>) {
         });
         at
     });
+    written(
+        cases,
+        Rule::M10,
+        "a value of a request that waits is erased",
+        |script| {
+            let at = script.ask();
+            let digests = script.take(at);
+            script.erased(&digests)
+        },
+    );
+    written(
+        cases,
+        Rule::M10,
+        "a value of a vote on what runs is erased",
+        |script| {
+            let votes = script.approved();
+            script.start(&votes, &Script::requirement());
+            let digests = script.take(votes[0].0);
+            script.erased(&digests)
+        },
+    );
+}
+
+fn broken_at(seq: usize, rule: &str) -> Found {
+    Found {
+        exit: 1,
+        seq: Some(seq as u64),
+        rule: Some(rule.to_owned()),
+    }
+}
+
+/// The number of records of the log of `lived`.
+const LIVED: usize = 8;
+
+/// Adds the sound log as tiles, with something done to its files.
+fn as_tiles(
+    cases: &mut Vec<Golden>,
+    rule: &str,
+    what: &'static str,
+    expected: Found,
+    change: impl FnOnce(&mut Files),
+) {
+    let script = lived();
+    assert_eq!(script.drafts.len(), LIVED);
+    let image = seal(&script.keys, &script.drafts);
+    let mut files = handed::tiles(&image, &script.keys.policy(), &|_| false);
+    change(&mut files);
+    cases.push(Golden {
+        rule: rule.to_owned(),
+        what,
+        made: Made::Handed(Handed::Tiles(files)),
+        keys: script.keys.trusted().to_string(),
+        expected,
+    });
+}
+
+fn rename(files: &mut Files, from: &str, to: &str) {
+    let bytes = files.remove(from).unwrap();
+    files.insert(to.to_owned(), bytes);
+}
+
+fn tiles(cases: &mut Vec<Golden>) {
+    let last = LIVED - 1;
+    as_tiles(
+        cases,
+        "T1",
+        "a tile with another spelling of its number",
+        broken_at(0, "S8"),
+        |files| rename(files, "tile/0/000.p/8", "tile/0/0.p/8"),
+    );
+    as_tiles(
+        cases,
+        "T2",
+        "a bundle under the name of a wider one",
+        broken_at(0, "S7"),
+        |files| rename(files, "tile/entries/000.p/8", "tile/entries/000.p/9"),
+    );
+    for (rule, file, seq) in [
+        ("T3", "tile/0/000.p/8", 0),
+        ("T4", "tile/entries/000.p/8", last),
+        ("T5", "sig/000.p/8", last),
+    ] {
+        let what = "a byte after the last entry";
+        as_tiles(cases, rule, what, broken_at(seq, "S8"), |files| {
+            files.get_mut(file).unwrap().push(0);
+        });
+    }
+    as_tiles(
+        cases,
+        "T6",
+        "an older form that says something else",
+        broken_at(1, "S8"),
+        |files| {
+            let mut older = files["tile/0/000.p/8"][..96].to_vec();
+            older[40] ^= 1;
+            files.insert("tile/0/000.p/3".to_owned(), older);
+        },
+    );
+    as_tiles(
+        cases,
+        "T6",
+        "an older form that ends within an entry",
+        broken_at(2, "S8"),
+        |files| {
+            let older = files["tile/0/000.p/8"][..90].to_vec();
+            files.insert("tile/0/000.p/3".to_owned(), older);
+        },
+    );
+    as_tiles(
+        cases,
+        "T6",
+        "a form without a width",
+        broken_at(0, "S8"),
+        |files| {
+            files.insert("sig/000.p/new".to_owned(), Vec::new());
+        },
+    );
+    as_tiles(
+        cases,
+        "T7",
+        "a line of a record of another bundle",
+        broken_at(6, "F9"),
+        |files| {
+            let lines = files.get_mut("disclosures/000").unwrap();
+            lines.extend(b"256 given AAAA\n");
+        },
+    );
+    as_tiles(
+        cases,
+        "T7",
+        "a last line that does not end",
+        broken_at(6, "S9"),
+        |files| {
+            files.get_mut("disclosures/000").unwrap().pop();
+        },
+    );
+    as_tiles(
+        cases,
+        "T8",
+        "a policy with a witness more",
+        Found::exit(2),
+        |files| files.get_mut("policy").unwrap().extend(b"# me\n"),
+    );
+}
+
+/// Adds the sound log as lines, with something done to them.
+fn as_lines(
+    cases: &mut Vec<Golden>,
+    rule: &str,
+    what: &'static str,
+    expected: Found,
+    change: impl FnOnce(&mut Vec<String>),
+) {
+    let script = lived();
+    let image = seal(&script.keys, &script.drafts);
+    let bytes = handed::lines(&image, &script.keys.log, &script.keys.origin, &|_| false);
+    let text = String::from_utf8(bytes).unwrap();
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    change(&mut lines);
+    cases.push(Golden {
+        rule: rule.to_owned(),
+        what,
+        made: Made::Handed(Handed::Lines(lines.concat().into_bytes())),
+        keys: script.keys.trusted().to_string(),
+        expected,
+    });
+}
+
+fn respelled(lines: &mut [String], at: usize, from: &str, to: &str) {
+    assert!(lines[at].contains(from), "{}", lines[at]);
+    lines[at] = lines[at].replacen(from, to, 1);
+}
+
+fn lines(cases: &mut Vec<Golden>) {
+    // After the header, each record has the line of its checkpoint after it.
+    as_lines(
+        cases,
+        "J1",
+        "white space in a line",
+        broken_at(2, "S8"),
+        |lines| respelled(lines, 5, "\"seq\":2", "\"seq\": 2"),
+    );
+    as_lines(
+        cases,
+        "J2",
+        "a header that counts a record more",
+        broken_at(8, "S7"),
+        |lines| respelled(lines, 0, "\"records\":8", "\"records\":9"),
+    );
+    as_lines(
+        cases,
+        "J2",
+        "a header that counts a record less",
+        broken_at(7, "S8"),
+        |lines| respelled(lines, 0, "\"records\":8", "\"records\":7"),
+    );
+    as_lines(
+        cases,
+        "J2",
+        "a header of another log",
+        broken_at(0, "S8"),
+        |lines| respelled(lines, 0, "example.com", "example.org"),
+    );
+    as_lines(
+        cases,
+        "J3",
+        "a line that says to be of another record",
+        broken_at(2, "S8"),
+        |lines| respelled(lines, 5, "\"seq\":2", "\"seq\":3"),
+    );
+    as_lines(
+        cases,
+        "J3",
+        "a line with a member more",
+        broken_at(2, "S8"),
+        |lines| respelled(lines, 5, "\"withheld\":[]", "\"withheld\":[],\"x\":1"),
+    );
+    as_lines(
+        cases,
+        "J4",
+        "a checkpoint that says another size",
+        broken_at(2, "S7"),
+        |lines| respelled(lines, 6, "\"size\":3", "\"size\":4"),
+    );
+}
+
+/// Adds a receipt of the third record, with something done to the log before or to the receipt after.
+fn as_receipt(
+    cases: &mut Vec<Golden>,
+    rule: &str,
+    what: &'static str,
+    before: impl FnOnce(&mut Script, usize),
+    after: impl FnOnce(&Script, &mut String),
+) {
+    let mut script = lived();
+    let at = 3;
+    before(&mut script, at);
+    let image = seal(&script.keys, &script.drafts);
+    let (_, note) = image.checkpoints.last().unwrap();
+    let bytes = handed::receipt(&image, at, note, &|_| true);
+    let mut text = String::from_utf8(bytes).unwrap();
+    after(&script, &mut text);
+    cases.push(Golden {
+        rule: rule.to_owned(),
+        what,
+        made: Made::Handed(Handed::Receipt(text.into_bytes())),
+        keys: script.keys.trusted().to_string(),
+        expected: Found::exit(1),
+    });
+}
+
+fn receipts(cases: &mut Vec<Golden>) {
+    let untouched = |_: &mut Script, _: usize| {};
+    as_receipt(cases, "R1", "an extra line", untouched, |_, text| {
+        *text = text.replacen("\nindex", "\nextra AAAA\nindex", 1);
+    });
+    as_receipt(
+        cases,
+        "R2",
+        "a checkpoint by a key that signs none",
+        untouched,
+        |script, text| {
+            let image = seal(&script.keys, &script.drafts);
+            let (size, note) = image.checkpoints.last().unwrap();
+            let note = std::str::from_utf8(note).unwrap();
+            let root = note.lines().nth(2).unwrap();
+            let root = Base64::decode_vec(root).unwrap();
+            let root = Digest::from_bytes(root.try_into().unwrap());
+            let other = script.keys.checkpoint_by(Hand::Gate, *size as u64, root);
+            *text = text.replacen(note, std::str::from_utf8(&other).unwrap(), 1);
+        },
+    );
+    as_receipt(
+        cases,
+        "R3",
+        "an envelope of another spelling",
+        untouched,
+        |_, text| *text = text.replacen("{\"payload\":", "{ \"payload\":", 1),
+    );
+    as_receipt(
+        cases,
+        "R4",
+        "a record by a key that may not sign it",
+        |script, at| script.draft(at).by = vec![Hand::Desk],
+        |_, _| {},
+    );
+    as_receipt(
+        cases,
+        "R4",
+        "a record of a testing gate",
+        |script, at| {
+            script.edit(at, |statement| {
+                statement["predicate"]["enforced"] = json!(false)
+            });
+        },
+        |_, _| {},
+    );
+    as_receipt(
+        cases,
+        "R5",
+        "a path that leads elsewhere",
+        untouched,
+        |_, text| {
+            let hash = text.lines().nth(2).unwrap().to_owned();
+            *text = text.replacen(&hash, &Base64::encode_string(&[7; 32]), 1);
+        },
+    );
+    as_receipt(cases, "R5", "another index", untouched, |_, text| {
+        *text = text.replacen("index 3", "index 4", 1);
+    });
+    as_receipt(
+        cases,
+        "R6",
+        "a disclosure of something else",
+        untouched,
+        |_, text| {
+            let other = canonical(&json!(["AgICAgICAgICAgICAgICAg", "x", 1]));
+            let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
+            *text = format!("{before}\n{}\n", Base64UrlUnpadded::encode_string(&other));
+        },
+    );
+    as_receipt(
+        cases,
+        "R7",
+        "a last line that does not end",
+        untouched,
+        |_, text| {
+            text.pop();
+        },
+    );
 }

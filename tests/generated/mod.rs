@@ -14,6 +14,7 @@
 pub mod damage;
 pub mod dice;
 pub mod golden;
+pub mod handed;
 pub mod scribe;
 pub mod story;
 
@@ -23,12 +24,14 @@ use std::path::{Path, PathBuf};
 
 use countersign::audit::Audit;
 use countersign::canonical::Digest;
-use countersign::log::{TrustedKeys, Verdict};
+use countersign::export::{JsonlReader, TilesReader};
+use countersign::log::{LogReader, Receipt, TrustedKeys, Verdict};
 use countersign::store::SqliteStore;
 use serde_json::{Value, json};
 
 use dice::Dice;
-use scribe::{Draft, Hand, Image, Seal, seal};
+use handed::Handed;
+use scribe::{Hand, Image, Seal, seal};
 use story::Story;
 
 /// A log in a file, with what an auditor has beside it.
@@ -36,11 +39,22 @@ use story::Story;
 pub struct Case {
     /// What was done to it; with the seed it is enough to make the case again.
     pub what: String,
+    pub form: Form,
+    /// The log, or the receipt.
     pub store: PathBuf,
     pub keys: PathBuf,
     pub checkpoints: Vec<PathBuf>,
     /// Whether the file was changed where SQLite's own bookkeeping may stand.
     pub spoiled: bool,
+}
+
+/// What a log is handed over as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Store,
+    Tiles,
+    Lines,
+    Receipt,
 }
 
 /// What a verifier says, as far as two of them must agree.
@@ -70,10 +84,24 @@ impl Found {
 
     /// What the other verifier said in JSON.
     pub fn of_json(json: &Value) -> Self {
+        // Of a receipt, only whether it proves its record: this library does not say by which rule it does not.
+        let of_receipt = json.get("members").is_some();
         Self {
             exit: u8::try_from(json["exit"].as_u64().unwrap()).unwrap(),
-            seq: json["seq"].as_u64(),
-            rule: json["rule"].as_str().map(str::to_owned),
+            seq: json["seq"].as_u64().filter(|_| !of_receipt),
+            rule: json["rule"]
+                .as_str()
+                .filter(|_| !of_receipt)
+                .map(str::to_owned),
+        }
+    }
+
+    /// A verdict that names no record.
+    pub fn exit(exit: u8) -> Self {
+        Self {
+            exit,
+            seq: None,
+            rule: None,
         }
     }
 }
@@ -81,32 +109,27 @@ impl Found {
 impl Case {
     /// A line of the list that the other verifier is given.
     pub fn line(&self) -> Value {
-        json!({"store": self.store, "keys": self.keys, "checkpoints": self.checkpoints})
+        match self.form {
+            Form::Receipt => json!({"receipt": self.store, "keys": self.keys}),
+            Form::Store | Form::Tiles | Form::Lines => {
+                json!({"store": self.store, "keys": self.keys, "checkpoints": self.checkpoints})
+            }
+        }
     }
 
     /// What this library says, and why.
     pub fn verify(&self) -> (Found, String) {
-        let unable = |why: String| {
-            let found = Found {
-                exit: 2,
-                seq: None,
-                rule: None,
-            };
-            (found, why)
-        };
+        let unable = |why: String| (Found::exit(2), why);
         let keys: Result<TrustedKeys, _> = fs::read_to_string(&self.keys).unwrap().parse();
         let Ok(keys) = keys else {
             return unable("the keys are malformed".to_owned());
         };
-        let store = match SqliteStore::open_read_only(&self.store) {
-            Ok(store) => store,
-            Err(error) => return unable(error.to_string()),
+        let mut reader = match self.open() {
+            Ok(Some(reader)) => reader,
+            Ok(None) => return self.verify_receipt(&keys),
+            Err(error) => return unable(error),
         };
-        let mut reader = match store.log_reader() {
-            Ok(reader) => reader,
-            Err(error) => return unable(error.to_string()),
-        };
-        let mut audit = Audit::of(&mut reader).trusting(keys);
+        let mut audit = Audit::of(&mut *reader).trusting(keys);
         for path in &self.checkpoints {
             audit = audit.anchored_by(fs::read(path).unwrap());
         }
@@ -121,6 +144,36 @@ impl Case {
             rule,
         };
         (found, verdict.to_string())
+    }
+
+    /// A reader of the log; `None` of a receipt.
+    fn open(&self) -> Result<Option<Box<dyn LogReader + Send>>, String> {
+        Ok(match self.form {
+            Form::Store => {
+                let store =
+                    SqliteStore::open_read_only(&self.store).map_err(|error| error.to_string())?;
+                let reader = store.log_reader().map_err(|error| error.to_string())?;
+                Some(Box::new(reader))
+            }
+            Form::Tiles => {
+                let reader = TilesReader::open(&self.store).map_err(|error| error.to_string())?;
+                Some(Box::new(reader))
+            }
+            Form::Lines => {
+                let reader = JsonlReader::open(&self.store).map_err(|error| error.to_string())?;
+                Some(Box::new(reader))
+            }
+            Form::Receipt => None,
+        })
+    }
+
+    fn verify_receipt(&self, keys: &TrustedKeys) -> (Found, String) {
+        let bytes = fs::read(&self.store).unwrap();
+        let verified = Receipt::from_bytes(&bytes).and_then(|one| one.verify_with_keys(keys));
+        match verified {
+            Ok(_) => (Found::exit(0), "proven".to_owned()),
+            Err(error) => (Found::exit(1), error.to_string()),
+        }
     }
 }
 
@@ -141,6 +194,46 @@ impl Folder<'_> {
     ) -> Case {
         let store = self.path.join(format!("{name}.sqlite"));
         image.write(self.empty, &store);
+        self.beside(name, what, (Form::Store, store), keys, anchors)
+    }
+
+    /// As others are given it.
+    pub fn hand(
+        &self,
+        name: &str,
+        what: String,
+        handed: &Handed,
+        keys: &str,
+        anchors: &[Vec<u8>],
+    ) -> Case {
+        let (form, ending) = match handed {
+            Handed::Tiles(_) => (Form::Tiles, "tiles"),
+            Handed::Lines(_) => (Form::Lines, "jsonl"),
+            Handed::Receipt(_) => (Form::Receipt, "receipt"),
+        };
+        let path = self.path.join(format!("{name}.{ending}"));
+        match handed {
+            Handed::Tiles(files) => {
+                for (file, bytes) in files {
+                    let file = path.join(file);
+                    fs::create_dir_all(file.parent().unwrap()).unwrap();
+                    fs::write(file, bytes).unwrap();
+                }
+            }
+            Handed::Lines(bytes) | Handed::Receipt(bytes) => fs::write(&path, bytes).unwrap(),
+        }
+        self.beside(name, what, (form, path), keys, anchors)
+    }
+
+    /// What an auditor has beside it.
+    fn beside(
+        &self,
+        name: &str,
+        what: String,
+        (form, store): (Form, PathBuf),
+        keys: &str,
+        anchors: &[Vec<u8>],
+    ) -> Case {
         let keys_path = self.path.join(format!("{name}.keys"));
         fs::write(&keys_path, keys).unwrap();
         let checkpoints = anchors
@@ -154,6 +247,7 @@ impl Folder<'_> {
             .collect();
         Case {
             what,
+            form,
             store,
             keys: keys_path,
             checkpoints,
@@ -166,7 +260,7 @@ impl Folder<'_> {
         let mut dice = Dice::new(seed);
         let origin = *dice.pick(&["example.com/log", "example.com/log", "testing/example.com"]);
         let keys = Seal::new(&mut dice, origin);
-        let mut story = Story::new(Dice::new(dice.next()), keys.genesis());
+        let mut story = Story::new(Dice::new(dice.next()), &keys);
         let mut done = Vec::new();
         if dice.percent(25) {
             story.careless = 15;
@@ -194,13 +288,50 @@ impl Folder<'_> {
         }
         let anchors = anchors(&mut dice, &keys, &image, &mut done);
         let trusted = trusted(&mut dice, &keys, &mut done);
+        let name = format!("{seed:016x}");
+        if !image.records.is_empty() && dice.percent(30) {
+            let mut handed = hand_over(&mut dice, &keys, &image);
+            done.push("handed over");
+            if dice.percent(50) {
+                done.push(handed.damage(&mut dice));
+            }
+            let what = format!("seed {seed}: {}", done.join(", "));
+            return self.hand(&name, what, &handed, &trusted, &anchors);
+        }
         let what = format!("seed {seed}: {}", done.join(", "));
-        let mut case = self.lay(&format!("{seed:016x}"), what, &image, &trusted, &anchors);
+        let mut case = self.lay(&name, what, &image, &trusted, &anchors);
         if dice.percent(2) {
             spoil_file(&mut dice, &case.store);
             case.spoiled = true;
         }
         case
+    }
+}
+
+/// The log in another form, or a receipt of one of its records.
+fn hand_over(dice: &mut Dice, keys: &Seal, image: &Image) -> Handed {
+    let salt = dice.next();
+    let withheld = dice.below(3) as u64;
+    // The same for a disclosure, whenever it is asked.
+    let keeps = |text: &str| {
+        let told = text.bytes().fold(salt, |told, byte| {
+            (told ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+        });
+        told >> 32 & 3 < withheld
+    };
+    match dice.below(3) {
+        0 => Handed::Tiles(handed::tiles(image, &keys.policy(), &keeps)),
+        1 => Handed::Lines(handed::lines(image, &keys.log, &keys.origin, &keeps)),
+        _ => {
+            let at = dice.below(image.records.len());
+            let later: Vec<_> = image.checkpoints.iter().collect();
+            let note = match later.is_empty() {
+                true => b"no checkpoint".to_vec(),
+                false if dice.percent(80) => later[later.len() - 1].1.clone(),
+                false => dice.pick(&later).1.clone(),
+            };
+            Handed::Receipt(handed::receipt(image, at, &note, &|text| !keeps(text)))
+        }
     }
 }
 
@@ -276,11 +407,4 @@ fn spoil_file(dice: &mut Dice, path: &Path) {
         bytes[at] ^= 1 << dice.below(8);
     }
     fs::write(path, bytes).unwrap();
-}
-
-/// A log that keeps every rule, to be broken in one.
-pub fn drafts_of(seed: u64, steps: usize, keys: &Seal) -> Vec<Draft> {
-    let mut story = Story::new(Dice::new(seed), keys.genesis());
-    story.live(steps);
-    story.drafts
 }

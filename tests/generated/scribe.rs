@@ -42,6 +42,8 @@ pub struct Draft {
     pub respell: Option<Respell>,
     pub forge: Option<Forge>,
     pub ends_batch: bool,
+    /// Whose key signs the checkpoint after it, if there is one.
+    pub sealed_by: Hand,
 }
 
 impl fmt::Debug for Draft {
@@ -59,7 +61,12 @@ pub enum Hand {
     Checkpoint,
     /// A key that the log does not name.
     Stranger,
+    /// A key that the log may name on the way.
+    Later(u8),
 }
+
+/// How many keys a log may name on the way.
+pub const LATER: u8 = 8;
 
 impl Hand {
     /// Who signs a kind, if it is done right.
@@ -68,7 +75,8 @@ impl Hand {
             "voted" | "cancelled" | "revoked" | "reconciled" | "granted" | "frozen" | "viewed" => {
                 Self::Desk
             }
-            "genesis" | "clock_acknowledged" | "erased" | "key_added" => Self::Operator,
+            "genesis" | "clock_acknowledged" | "erased" | "key_added" | "key_rotated"
+            | "key_revoked" | "recovered" => Self::Operator,
             _ => Self::Gate,
         }
     }
@@ -80,6 +88,7 @@ pub struct Seal {
     pub log: String,
     pub origin: String,
     keys: [SecretKey; 5],
+    later: [SecretKey; LATER as usize],
 }
 
 impl Seal {
@@ -88,20 +97,32 @@ impl Seal {
             log: dice.uuid(),
             origin: origin.to_owned(),
             keys: std::array::from_fn(|_| SecretKey::from_seed(&dice.bytes())),
+            later: std::array::from_fn(|_| SecretKey::from_seed(&dice.bytes())),
         }
     }
 
     pub fn key(&self, hand: Hand) -> &SecretKey {
-        &self.keys[hand as usize]
+        match hand {
+            Hand::Gate => &self.keys[0],
+            Hand::Desk => &self.keys[1],
+            Hand::Operator => &self.keys[2],
+            Hand::Checkpoint => &self.keys[3],
+            Hand::Stranger => &self.keys[4],
+            Hand::Later(number) => &self.later[usize::from(number)],
+        }
+    }
+
+    /// The key as records spell it.
+    pub fn key_text(&self, hand: Hand) -> String {
+        Base64::encode_string(self.key(hand).public().as_bytes())
+    }
+
+    pub fn key_id(&self, hand: Hand) -> String {
+        Digest::from_bytes(*self.key(hand).public().id().as_bytes()).to_hex()
     }
 
     fn named(&self) -> Vec<(String, &'static str)> {
-        let of = |(hand, role): (Hand, &'static str)| {
-            (
-                Base64::encode_string(self.key(hand).public().as_bytes()),
-                role,
-            )
-        };
+        let of = |(hand, role): (Hand, &'static str)| (self.key_text(hand), role);
         let mut named: Vec<_> = [
             (Hand::Gate, "gate"),
             (Hand::Desk, "desk"),
@@ -141,6 +162,16 @@ impl Seal {
             keys.add(key, BTreeSet::from([role])).unwrap();
         }
         keys
+    }
+
+    /// The policy beside tiles.
+    pub fn policy(&self) -> String {
+        let name = Origin::new(self.origin.as_str())
+            .unwrap()
+            .key_name()
+            .clone();
+        let key = self.key(Hand::Checkpoint).public().clone();
+        format!("log {}\nquorum none\n", VerifierKey::new(name, key))
     }
 
     pub fn checkpoint(&self, size: u64, root: Digest) -> Vec<u8> {
@@ -264,7 +295,7 @@ pub fn seal(seal: &Seal, drafts: &[Draft]) -> Image {
         }
         prev = leaf;
         if draft.ends_batch || seq + 1 == drafts.len() {
-            last_note = seal.checkpoint(tree.size(), tree.root());
+            last_note = seal.checkpoint_by(draft.sealed_by, tree.size(), tree.root());
             image
                 .checkpoints
                 .push((tree.size() as i64, last_note.clone()));
@@ -299,7 +330,7 @@ fn statement(seal: &Seal, draft: &Draft, seq: usize, prev: &Digest, root: &Diges
     let mut predicate = json!({
         "body": draft.body,
         "enforced": !seal.origin.starts_with("testing/"),
-        "key": Digest::from_bytes(*seal.key(key).public().id().as_bytes()).to_hex(),
+        "key": seal.key_id(key),
         "kind": draft.kind,
         "log": seal.log,
         "prev": prev.to_hex(),

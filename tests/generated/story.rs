@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use countersign::policy::{CountedVote, Quorum, Satisfied, Selector};
 use serde_json::{Value, json};
 
+use super::damage::digest_text;
 use super::dice::Dice;
-use super::scribe::{Draft, Hand, action_digest, hide, time};
+use super::scribe::{Draft, Hand, LATER, Seal, action_digest, hide, time};
 
 const SECOND: i64 = 1_000_000;
 const PEOPLE: usize = 6;
@@ -59,9 +60,18 @@ struct Request {
 
 /// A log in the making.
 #[derive(Debug)]
-pub struct Story {
+pub struct Story<'s> {
     pub dice: Dice,
     pub drafts: Vec<Draft>,
+    seal: &'s Seal,
+    /// Whose keys gates, desks, operators and checkpoints are signed with.
+    hands: [Hand; 4],
+    /// Keys in force that nobody uses.
+    spare: Vec<Hand>,
+    gone: Vec<Hand>,
+    /// How many keys the log named on the way.
+    came: u8,
+    erased: Vec<String>,
     now: i64,
     instances: Vec<String>,
     revisions: Vec<String>,
@@ -72,11 +82,17 @@ pub struct Story {
     pub careless: u64,
 }
 
-impl Story {
+impl<'s> Story<'s> {
     /// A log with its genesis, and the policies that its processes adopted.
-    pub fn new(dice: Dice, genesis: Value) -> Self {
+    pub fn new(dice: Dice, seal: &'s Seal) -> Self {
         let mut dice = dice;
         let mut story = Self {
+            seal,
+            hands: [Hand::Gate, Hand::Desk, Hand::Operator, Hand::Checkpoint],
+            spare: Vec::new(),
+            gone: Vec::new(),
+            came: 0,
+            erased: Vec::new(),
             instances: vec![dice.uuid(), dice.uuid()],
             revisions: vec!["11".repeat(32), "2f".repeat(32)],
             people: (0..PEOPLE)
@@ -89,7 +105,7 @@ impl Story {
             careless: 0,
             dice,
         };
-        story.push("genesis", None, genesis, Vec::new());
+        story.push("genesis", None, seal.genesis(), Vec::new());
         for instance in story.instances.clone() {
             let decision = json!({"engine": "rules/1", "revision": story.revisions[0]});
             let body = json!({"decision": decision, "instance": instance});
@@ -114,11 +130,12 @@ impl Story {
             body,
             disclosures,
             ts: self.now,
-            by: vec![Hand::of(kind)],
+            by: vec![self.hands[place_of(Hand::of(kind))]],
             edit: None,
             respell: None,
             forge: None,
             ends_batch: self.dice.percent(60),
+            sealed_by: self.hands[place_of(Hand::Checkpoint)],
         };
         self.drafts.push(draft);
     }
@@ -143,7 +160,7 @@ impl Story {
 
     fn step(&mut self) {
         let open = self.open();
-        if self.dice.percent(6) {
+        if self.dice.percent(12) {
             return self.around();
         }
         if open.is_empty() || (open.len() < 4 && self.dice.percent(25)) {
@@ -253,7 +270,9 @@ impl Story {
     /// What belongs to no request.
     fn around(&mut self) {
         let instance = self.dice.pick(&self.instances).clone();
-        match self.dice.below(4) {
+        match self.dice.below(9) {
+            4 | 5 => self.change_keys(),
+            6..=8 => self.erase(),
             0 => {
                 let decision = json!({"engine": "rules/1", "revision": self.revisions[1]});
                 let body = json!({"decision": decision, "instance": instance});
@@ -282,11 +301,151 @@ impl Story {
         }
     }
 
+    fn change_keys(&mut self) {
+        match self.dice.below(10) {
+            0..=4 => self.rotate(),
+            5..=7 => self.add_key(),
+            _ => self.revoke_key(),
+        }
+    }
+
+    fn new_key(&mut self) -> Hand {
+        if self.dice.percent(self.careless) && !self.gone.is_empty() {
+            return *self.dice.pick(&self.gone);
+        }
+        self.came += 1;
+        Hand::Later(self.came - 1)
+    }
+
+    fn signed_by(&mut self, kind: &str, body: Value, mut by: Vec<Hand>) {
+        by.dedup();
+        if self.dice.percent(self.careless) {
+            by.remove(self.dice.below(by.len()));
+        }
+        self.push(kind, None, body, Vec::new());
+        self.drafts.last_mut().unwrap().by = by;
+    }
+
+    fn rotate(&mut self) {
+        if self.came == LATER {
+            return;
+        }
+        let place = self.dice.below(4);
+        let (old, new) = (self.hands[place], self.new_key());
+        let body = json!({"key": self.seal.key_text(new), "old": self.seal.key_id(old)});
+        let operator = self.hands[place_of(Hand::Operator)];
+        self.signed_by("key_rotated", body, vec![operator, old, new]);
+        self.hands[place] = new;
+        self.gone.push(old);
+    }
+
+    fn add_key(&mut self) {
+        if self.came == LATER {
+            return;
+        }
+        let new = self.new_key();
+        let (place, roles) = *self.dice.pick(&[
+            (0, &["gate"] as &[&str]),
+            (1, &["desk"]),
+            (2, &["gate", "operator"]),
+            (3, &["checkpoint"]),
+            (3, &["checkpoint", "desk"]),
+        ]);
+        let body = json!({"key": self.seal.key_text(new), "roles": roles});
+        let operator = self.hands[place_of(Hand::Operator)];
+        self.signed_by("key_added", body, vec![operator, new]);
+        let spare = if self.dice.percent(60) {
+            std::mem::replace(&mut self.hands[place], new)
+        } else {
+            new
+        };
+        self.spare.push(spare);
+    }
+
+    fn revoke_key(&mut self) {
+        let old = match self.dice.percent(self.careless) {
+            true => *self
+                .dice
+                .pick(&[Hand::Stranger, Hand::Gate, Hand::Checkpoint]),
+            false if self.spare.is_empty() => return,
+            false => self.spare.remove(self.dice.below(self.spare.len())),
+        };
+        let why = *self.dice.pick(&["retired", "lost", "compromised"]);
+        let mut body = json!({"old": self.seal.key_id(old), "why": why});
+        if why == "compromised" {
+            let since = self.now + *self.dice.pick(&[-100, -1, 0, 1, 60]) * SECOND;
+            body["compromised_since"] = json!(time(since));
+        }
+        let operator = self.hands[place_of(Hand::Operator)];
+        self.signed_by("key_revoked", body, vec![operator]);
+        self.gone.push(old);
+    }
+
+    /// Values of what is over are erased.
+    fn erase(&mut self) {
+        let careless = self.dice.percent(self.careless);
+        let open: BTreeSet<String> = self
+            .open()
+            .into_iter()
+            .map(|at| self.requests[at].id.clone())
+            .collect();
+        let is_over = |draft: &Draft| !draft.request.as_ref().is_some_and(|id| open.contains(id));
+        let mut digests = Vec::new();
+        for _ in 0..=self.dice.below(4) {
+            let found: Vec<usize> = (0..self.drafts.len())
+                .filter(|at| !self.drafts[*at].disclosures.is_empty())
+                .filter(|at| careless || is_over(&self.drafts[*at]))
+                .collect();
+            if found.is_empty() {
+                break;
+            }
+            let texts = &mut self.drafts[*self.dice.pick(&found)].disclosures;
+            let at = self.dice.below(texts.len());
+            let kept = careless && self.dice.percent(20);
+            let text = if kept {
+                texts[at].clone()
+            } else {
+                texts.remove(at)
+            };
+            digests.push(digest_text(&text));
+        }
+        if careless && self.dice.percent(20) {
+            digests.push(digest_text("what nobody hid"));
+        }
+        if careless && !self.erased.is_empty() && self.dice.percent(30) {
+            digests.push(self.dice.pick(&self.erased).clone());
+        }
+        let (mut body, mut texts) = (json!({"basis": "gdpr:17", "what": "value"}), Vec::new());
+        if self.dice.percent(30) {
+            body["what"] = json!("person");
+            body["person"] = json!(*self.dice.pick(&self.people));
+        }
+        hide(
+            &mut self.dice,
+            &mut body,
+            "reason",
+            &json!("asked for"),
+            &mut texts,
+        );
+        if careless && self.dice.percent(20) {
+            // Its own reason, too.
+            digests.extend(texts.drain(..).map(|text| digest_text(&text)));
+        }
+        digests.sort();
+        digests.dedup();
+        if digests.is_empty() {
+            return;
+        }
+        body["digests"] = json!(digests);
+        self.erased.extend(digests);
+        self.push("erased", None, body, texts);
+    }
+
     /// A record whose body this edition does not judge.
     fn reserved(&mut self, at: usize) {
         let kind = *self
             .dice
-            .pick(&["granted", "viewed", "erased", "sent_to_the_moon"]);
+            .pick(&["granted", "viewed", "recovered", "sent_to_the_moon"]);
         let (id, action) = self.of(at);
         let body = json!({"anything": [1, "x", {"y": null}]});
         let request = matches!(kind, "granted" | "viewed" | "sent_to_the_moon");
@@ -929,6 +1088,16 @@ impl Story {
         });
         self.record(at, "lost", body, Vec::new());
         self.requests[at].phase = Phase::Lost;
+    }
+}
+
+/// Where the key of a sort stands among the hands.
+fn place_of(hand: Hand) -> usize {
+    match hand {
+        Hand::Gate => 0,
+        Hand::Desk => 1,
+        Hand::Operator => 2,
+        _ => 3,
     }
 }
 

@@ -34,11 +34,11 @@ impl Missing {
 impl Walk<'_> {
     /// What it says to have been erased was hidden before, and is gone (S13).
     pub(super) fn pass_erased(&mut self, seq: Seq, says: &Sound) -> bool {
-        let before = self.missing.members.len();
+        let mut sound = true;
         for digest in &says.erased {
-            self.missing.members.remove(digest);
+            let hidden = self.missing.members.remove(digest);
+            sound &= hidden.is_some_and(|hidden| hidden < seq);
         }
-        let sound = before - self.missing.members.len() == says.erased.len();
         if !sound && !self.missing.may_be_erased {
             let why = "a value that it erases was not hidden before, was erased already, or is still there";
             self.broken(seq, Rule::S13, why);

@@ -8,8 +8,9 @@ use crate::{
     log::{
         id::Seq,
         key_change::{KeyChange, Revocation},
+        keyring::KeyChangeError,
         keys::KeyId,
-        rule::Broken,
+        rule::{Broken, Rule},
         verify::examine::{ExaminedRecord, Sound},
     },
 };
@@ -74,9 +75,22 @@ impl Walk<'_> {
         let (Some(change), Some(trust)) = (&says.change, &mut self.trust) else {
             return true;
         };
-        let changed = Arc::make_mut(trust).change(seq, change, &says.signers);
-        if let Err(broken) = changed {
-            self.report.add_broken(broken);
+        if let Err(error) = Arc::make_mut(trust).change(seq, change, &says.signers) {
+            // What is in force may rest on a record that is not judged here.
+            let unknown = match error {
+                KeyChangeError::NotInForce | KeyChangeError::NobodySigns(_) => self.keys_may_differ,
+                KeyChangeError::Known
+                | KeyChangeError::NoRole
+                | KeyChangeError::NotSignedByNew
+                | KeyChangeError::NotSignedByOld => false,
+            };
+            if unknown {
+                let why = "changes keys that no record that is judged here names";
+                self.report.add_doubt(format!("record {seq} {why}"));
+            } else {
+                let broken = Broken::new(seq, Rule::S11, error.to_string());
+                self.report.add_broken(broken);
+            }
             return false;
         }
         self.ground.publish(trust);
