@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Verifies a Countersign log: a second verifier, written from docs/record-format.md alone.
 
-    countersign_verify.py LOG --keys FILE [--expect-checkpoint FILE ...] [--json]
+    countersign_verify.py LOG --keys FILE [--expect-checkpoint FILE ...] [--witness-policy FILE] [--json]
     countersign_verify.py --receipt FILE --keys FILE [--json]
     countersign_verify.py --batch LIST
 
 LOG is the SQLite file of a store, a directory of tiles, or a file of JSON lines. It is only read, and nothing is ever made beside it. KEYS
 are the keys that you trust, from somewhere else than the log (section 3 of the document, "Trust"); a checkpoint is a signed note that you
-kept, or got from somebody who did. Exit codes are those of section 9; a receipt that proves its record gives 0, and one that does not 1. Python 3.9 or later, and the package `cryptography`, of which one function is used (`ed25519_verifies`).
+kept, or got from somebody who did. Exit codes are those of section 9; a receipt that proves its record gives 0, and one that does not 1.
+Python 3.9 or later, and the package `cryptography`, of which one function is used (`ed25519_verifies`).
 
 How to read this file: every numbered rule of the document is a function marked with its number, which returns what is wrong or nothing.
 `Log.walk` calls them in order, first over the bytes and the structure of a record, then over its meaning. The parts are
@@ -17,8 +18,8 @@ How to read this file: every numbered rule of the document is a function marked 
     3. keys and signatures    7. reading SQLite                 11. the command
     4. structure: F, S        8. reading exports: T1-T8, J1-J4
 
-LIST has one JSON object a line, {"store": PATH, "keys": PATH, "checkpoints": [PATH, ...]} or {"receipt": PATH, "keys": PATH}; one JSON
-object a line comes out for each.
+LIST has one JSON object a line, {"store": PATH, "keys": PATH, "checkpoints": [PATH, ...], "witnesses": PATH} of which the last two may be
+absent, or {"receipt": PATH, "keys": PATH}; one JSON object a line comes out for each.
 `--without RULE` leaves a rule out. It is there for testing this verifier: a golden log that only that rule refuses must then pass.
 """
 
@@ -336,8 +337,11 @@ def key_id(public):
     return sha256(b"\x01", public).hex()
 
 
-def key_hint(name, public):
-    return sha256(name.encode(), b"\n\x01", public)[:4]
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+
+
+def key_hint(name, public, typed=ED25519):
+    return sha256(name.encode(), b"\n", typed, public)[:4]
 
 
 class Malformed(ValueError):
@@ -410,17 +414,112 @@ def read_keys(text):
 
 def read_key_line(line):
     roles, _, key = line.partition(" ")
-    parts = key.strip().split("+", 2)
-    typed = unbase64(parts[2]) if len(parts) == 3 else None
     roles = set(roles.split(","))
-    if typed is None or len(typed) != 33 or typed[0] != 1 or not roles <= ROLES:
+    verifier = read_verifier_key(key.strip(), ED25519)
+    return (verifier[1], roles) if verifier and roles <= ROLES else None
+
+
+def read_verifier_key(text, kind):
+    """The name and the public key of a C2SP verifier key of that signature type, or None."""
+    parts = text.split("+", 2)
+    typed = unbase64(parts[2]) if len(parts) == 3 else None
+    if typed is None or len(typed) != 33 or typed[:1] != kind or not is_key_name(parts[0]):
         return None
-    public = typed[1:]
-    fits = is_key_name(parts[0]) and key_hint(parts[0], public).hex() == parts[1] and is_key(public) and is_strict_point(public)
-    return (public, roles) if fits else None
+    name, public = parts[0], typed[1:]
+    fits = key_hint(name, public, kind).hex() == parts[1] and is_key(public) and is_strict_point(public)
+    return (name, public) if fits else None
 
 
 ROLES = {"checkpoint", "desk", "gate", "operator"}
+
+
+class Witnesses:
+    """A C2SP tlog-policy: which witnesses together are a quorum."""
+
+    MOST = {"log": 256, "witness": 64, "group": 256}
+
+    def __init__(self, data):
+        self.logs, self.witnesses, self.groups = [], {}, {}
+        self.quorum, self.members, self.publics = None, set(), set()
+        lines = data.decode("utf-8").split("\n")
+        if lines.pop() or len(data) > 1_000_000:
+            raise Malformed("the witness policy does not end, or is too large")
+        for count, line in enumerate(lines, 1):
+            items = re.findall(r"[^ \t]+", line)
+            if any(ord(c) < 0x20 and c != "\t" or ord(c) == 0x7F for c in line):
+                raise Malformed(f"line {count} of the witness policy has a control character")
+            if items and not items[0].startswith("#") and not self.read(*items):
+                raise Malformed(f"line {count} of the witness policy is malformed")
+        if self.quorum is None:
+            raise Malformed("the witness policy names no quorum")
+
+    def read(self, sort, *items):
+        """Whether a line is one of the four."""
+        if sort == "log" and 1 <= len(items) <= 2:
+            self.logs.append(self.key(items[0], ED25519))
+            return self.logs[-1] is not None and len(self.logs) <= self.MOST["log"]
+        if sort == "witness" and 2 <= len(items) <= 3 and self.is_free(items[0]):
+            self.witnesses[items[0]] = key = self.key(items[1], COSIGNATURE)
+            return key is not None and len(self.witnesses) <= self.MOST["witness"]
+        if sort == "group" and len(items) > 2 and self.is_free(items[0]):
+            name, need, *members = items
+            need = {"all": len(members), "any": 1}.get(need) or (int(need) if re.fullmatch(r"[1-9][0-9]{0,3}", need) else 0)
+            once = len(set(members)) == len(members) and self.members.isdisjoint(members)
+            self.members.update(members)
+            there = all(member in self.witnesses or member in self.groups for member in members)
+            self.groups[name] = (need, members)
+            return once and there and 1 <= need <= len(members) and len(self.groups) <= self.MOST["group"]
+        if sort == "quorum" and len(items) == 1 and self.quorum is None:
+            self.quorum = items[0]
+            return self.quorum == "none" or self.quorum in self.witnesses or self.quorum in self.groups
+        return False
+
+    def is_free(self, name):
+        return name != "none" and name not in self.witnesses and name not in self.groups
+
+    def key(self, text, kind):
+        """A key that stands there once."""
+        key = read_verifier_key(text, kind)
+        if key is None or key[1] in self.publics:
+            return None
+        self.publics.add(key[1])
+        return key
+
+    def since(self, note, log):
+        """Since when a quorum has cosigned a checkpoint of the log, in microseconds, or None."""
+        note = read_note(note)
+        own = [Key(public, {"checkpoint"}) for name, public in self.logs if name == log.origin]
+        if self.logs and log.signer_of(note, own, log.origin)[1]:
+            return None
+        cosigned = []
+        for line in note.signatures:
+            named = [name for name, key in self.witnesses.items() if line[:2] == (key[0], key_hint(*key, COSIGNATURE))]
+            found = [(at, name) for name in named if (at := self.cosigned_at(log, note, line[2], self.witnesses[name][1]))]
+            if named and not found:
+                return None
+            cosigned += found
+        names = set()
+        for at, name in sorted(cosigned):
+            if key_id(self.witnesses[name][1]) not in log.keys:
+                names.add(name)
+                if self.quorum != "none" and self.is_met(self.quorum, names):
+                    return at
+        return None
+
+    @staticmethod
+    def cosigned_at(log, note, data, public):
+        """C2SP tlog-cosignature: 8 bytes of time, and a signature over it and the text."""
+        seconds = int.from_bytes(data[:8], "big")
+        message = f"cosignature/v1\ntime {seconds}\n{note.text}".encode()
+        if len(data) != 72 or not 0 < seconds * 1_000_000 <= LATEST or not log.verifies(public, data[8:], message):
+            return None
+        return seconds * 1_000_000
+
+    def is_met(self, name, names):
+        if name in self.witnesses:
+            return name in names
+        need, members = self.groups[name]
+        return sum(self.is_met(member, names) for member in members) >= need
 
 # ---------------------------------------------------------------------------------------------------------------------------------------
 # 4. Records: bytes and structure
@@ -1863,7 +1962,7 @@ def tile_name(number):
     return name
 
 
-# How entries follow one another in a form: the length of the first one in `data`, or None if it is not whole.
+# How long the entry at a place is, or None if it is not whole.
 def entry_length(data, at):
     length = 2 + int.from_bytes(data[at : at + 2], "big")
     return length if len(data) >= at + max(length, 2) else None
@@ -2271,8 +2370,9 @@ UNKNOWN_SIGNER = "no key that is known has signed it"
 class Log:
     """A walk over a log from its first record to its last."""
 
-    def __init__(self, trusted, without=()):
+    def __init__(self, trusted, without=(), witnesses=None):
         self.trusted = trusted
+        self.witnesses = witnesses
         self.without = set(without)
         self.keys = {}  # by key id, all that were ever named
         self.id = None
@@ -2340,6 +2440,11 @@ class Log:
         origin = self.origin if self.origin is not None else checkpoint.origin
         if checkpoint.origin != origin:
             return None, "it is of another log"
+        return self.signer_of(note, keys, origin, checkpoint)
+
+    def signer_of(self, note, keys, origin, checkpoint=None):
+        """(checkpoint, None) if exactly one of the keys has signed a note, and may, or (None, what is wrong)."""
+        checkpoint = checkpoint or read_checkpoint(note.text)
         signers = []
         for name, hint, signature in note.signatures:
             named = [key for key in keys if name == origin and key_hint(origin, key.public) == hint]
@@ -2526,7 +2631,11 @@ class Log:
         last = max(size - 1, 0)
         if self.keys_may_differ and self.read_signed(note, self.checkpoint_keys())[1] == UNKNOWN_SIGNER:
             return self.doubt(f"record {last}: its checkpoint is by a key that no record judged here names")
-        self.holds(last, s7_checkpoint, self, size, note)
+        if self.holds(last, s7_checkpoint, self, size, note) and self.witnesses and self.origin and not self.torn:
+            since = self.witnesses.since(note, self)
+            if since is not None:
+                self.witnessed.append((size, since))
+                self.anchored = max(self.anchored, size)
 
     def finish(self, head, beyond):
         """What stands for the whole log."""
@@ -2692,8 +2801,8 @@ class Filed:
         return texts
 
 
-def verify(store, keys, checkpoints, without=()):
-    """The verdict on the store at a path, with paths of the keys and of checkpoints from outside."""
+def verify(store, keys, checkpoints, without=(), witnesses=None):
+    """The verdict on the log at a path, with paths of the keys, of checkpoints from outside and of a policy of witnesses."""
     try:
         with open(keys, encoding="utf-8") as file:
             trusted = read_keys(file.read())
@@ -2701,7 +2810,11 @@ def verify(store, keys, checkpoints, without=()):
         for path in checkpoints:
             with open(path, "rb") as file:
                 anchors.append(file.read())
-        log = Log(trusted, without)
+        policy = None
+        if witnesses:
+            with open(witnesses, "rb") as file:
+                policy = Witnesses(file.read())
+        log = Log(trusted, without, policy)
         opened = open_log(store, log.why)
         try:
             log.walk(opened, anchors)
@@ -2924,6 +3037,7 @@ def main():
     option("--receipt", metavar="FILE", help="a receipt, instead of a log")
     option("--keys", metavar="FILE", help="the keys that you trust, from elsewhere")
     option("--expect-checkpoint", metavar="FILE", nargs="+", action="extend", default=[], help="signed checkpoints kept elsewhere")
+    option("--witness-policy", metavar="FILE", help="the witnesses that you believe (C2SP tlog-policy)")
     option("--json", action="store_true", help="one JSON object instead of words")
     option("--batch", metavar="LIST", help="many logs: one JSON object a line with store, keys and checkpoints")
     option("--without", metavar="RULE", action="append", default=[], choices=RULES, help="leave a rule out, to test this verifier")
@@ -2935,7 +3049,7 @@ def main():
     if asked.receipt:
         found = verify_receipt(asked.receipt, asked.keys, asked.without)
     else:
-        found = verify(asked.store, asked.keys, asked.expect_checkpoint, asked.without)
+        found = verify(asked.store, asked.keys, asked.expect_checkpoint, asked.without, asked.witness_policy)
     print(json.dumps(found) if asked.json else in_words(found))
     return found["exit"]
 
@@ -2949,7 +3063,7 @@ def run_batch(path, without):
             if "receipt" in case:
                 found = verify_receipt(case["receipt"], case["keys"], leave_out)
             else:
-                found = verify(case["store"], case["keys"], case.get("checkpoints", []), leave_out)
+                found = verify(case["store"], case["keys"], case.get("checkpoints", []), leave_out, case.get("witnesses"))
             print(json.dumps(found), flush=True)
     return 0
 

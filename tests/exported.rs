@@ -723,6 +723,15 @@ fn a_tiles_directory_is_read_strictly() {
             "{verdict}"
         );
     }
+    // That the policy is another one does not hide what is broken.
+    broken(
+        &|at| {
+            fs::remove_file(at.join("policy")).unwrap();
+            fs::remove_file(at.join(disclosures)).unwrap();
+        },
+        2,
+        Rule::S9,
+    );
     let verdict = after(|at| {
         fs::remove_file(at.join(entries)).unwrap();
         fs::create_dir(at.join(entries)).unwrap();

@@ -73,6 +73,7 @@ fn keep(case: &Case) {
     for path in [&case.store, &case.keys]
         .into_iter()
         .chain(&case.checkpoints)
+        .chain(&case.witnesses)
     {
         copy(path, &folder.join(path.file_name().unwrap()));
     }

@@ -324,7 +324,7 @@ fn lived() -> Script {
 pub fn sound_exports() -> (Vec<Handed>, String) {
     let script = lived();
     let image = seal(&script.keys, &script.drafts);
-    let withheld = |text: &str| text.len() % 2 == 0;
+    let withheld = |text: &str| text.len().is_multiple_of(2);
     let exports = vec![
         Handed::Tiles(handed::tiles(&image, &script.keys.policy(), &withheld)),
         Handed::Lines(handed::lines(

@@ -453,7 +453,8 @@ fn damage_receipt(dice: &mut Dice, bytes: &mut Vec<u8>) -> &'static str {
             return "the last line of the receipt is not ended";
         }
         _ => {
-            all[one] = all[one].replacen([':', '1', 'A'], *dice.pick(&[": ", "2", "B", "\r"]), 1);
+            let other = *dice.pick(&[": ", "2", "B", "\r"]);
+            all[one] = all[one].replacen([':', '1', 'A'], other, 1);
             "a line of the receipt is spelled otherwise"
         }
     };

@@ -24,8 +24,12 @@ use std::path::{Path, PathBuf};
 
 use countersign::audit::Audit;
 use countersign::canonical::Digest;
+use countersign::clock::Timestamp;
 use countersign::export::{JsonlReader, TilesReader};
-use countersign::log::{LogReader, Receipt, TrustedKeys, Verdict};
+use countersign::log::{
+    Cosignature, KeyName, LogReader, Note, Receipt, SecretKey, Signer, TrustedKeys, Verdict,
+    Window, WitnessKey, WitnessPolicy,
+};
 use countersign::store::SqliteStore;
 use serde_json::{Value, json};
 
@@ -44,6 +48,8 @@ pub struct Case {
     pub store: PathBuf,
     pub keys: PathBuf,
     pub checkpoints: Vec<PathBuf>,
+    /// The witnesses that the auditor believes.
+    pub witnesses: Option<PathBuf>,
     /// Whether the file was changed where SQLite's own bookkeeping may stand.
     pub spoiled: bool,
 }
@@ -111,9 +117,12 @@ impl Case {
     pub fn line(&self) -> Value {
         match self.form {
             Form::Receipt => json!({"receipt": self.store, "keys": self.keys}),
-            Form::Store | Form::Tiles | Form::Lines => {
-                json!({"store": self.store, "keys": self.keys, "checkpoints": self.checkpoints})
-            }
+            Form::Store | Form::Tiles | Form::Lines => json!({
+                "store": self.store,
+                "keys": self.keys,
+                "checkpoints": self.checkpoints,
+                "witnesses": self.witnesses,
+            }),
         }
     }
 
@@ -132,6 +141,12 @@ impl Case {
         let mut audit = Audit::of(&mut *reader).trusting(keys);
         for path in &self.checkpoints {
             audit = audit.anchored_by(fs::read(path).unwrap());
+        }
+        if let Some(path) = &self.witnesses {
+            match WitnessPolicy::parse(&fs::read(path).unwrap()) {
+                Ok(policy) => audit = audit.witnessed_by(policy, Window::ALWAYS),
+                Err(error) => return unable(error.to_string()),
+            }
         }
         let verdict = audit.run().verdict;
         let (seq, rule) = match &verdict {
@@ -251,6 +266,7 @@ impl Folder<'_> {
             store,
             keys: keys_path,
             checkpoints,
+            witnesses: None,
             spoiled: false,
         }
     }
@@ -283,6 +299,9 @@ impl Folder<'_> {
             done.push("empty");
         }
         let mut image = seal(&keys, &drafts);
+        let policy = dice
+            .percent(25)
+            .then(|| watch(&mut dice, &keys, &mut image, &mut done));
         if !drafts.is_empty() && dice.percent(35) {
             done.push(damage::tamper(&mut dice, &mut image));
         }
@@ -296,7 +315,8 @@ impl Folder<'_> {
                 done.push(handed.damage(&mut dice));
             }
             let what = format!("seed {seed}: {}", done.join(", "));
-            return self.hand(&name, what, &handed, &trusted, &anchors);
+            let case = self.hand(&name, what, &handed, &trusted, &anchors);
+            return self.with_policy(case, policy);
         }
         let what = format!("seed {seed}: {}", done.join(", "));
         let mut case = self.lay(&name, what, &image, &trusted, &anchors);
@@ -304,8 +324,86 @@ impl Folder<'_> {
             spoil_file(&mut dice, &case.store);
             case.spoiled = true;
         }
+        self.with_policy(case, policy)
+    }
+
+    fn with_policy(&self, mut case: Case, policy: Option<String>) -> Case {
+        if let Some(policy) = policy {
+            let path = case.keys.with_extension("policy");
+            fs::write(&path, policy).unwrap();
+            case.witnesses = Some(path);
+        }
         case
     }
+}
+
+/// Witnesses cosign some of the checkpoints. The policy of an auditor who believes some of them.
+fn watch(dice: &mut Dice, keys: &Seal, image: &mut Image, done: &mut Vec<&'static str>) -> String {
+    let mut secrets: Vec<SecretKey> = (0..3)
+        .map(|_| SecretKey::from_seed(&dice.bytes()))
+        .collect();
+    if dice.percent(15) {
+        done.push("the log is its own witness");
+        secrets[0] = SecretKey::from_seed(&keys.key(Hand::Gate).to_seed());
+    }
+    let witnesses: Vec<(WitnessKey, SecretKey)> = (1..)
+        .zip(secrets)
+        .map(|(number, secret)| {
+            let name = KeyName::new(format!("witness.example/{number}")).unwrap();
+            (WitnessKey::new(name, secret.public().clone()), secret)
+        })
+        .collect();
+    let untimely = dice.percent(10);
+    for (_, note) in &mut image.checkpoints {
+        for (key, secret) in &witnesses {
+            if dice.percent(40) {
+                continue;
+            }
+            let seconds = 1_800_000_000 + dice.below(2000) as i64;
+            let at = if untimely && dice.percent(20) {
+                0
+            } else {
+                seconds * 1_000_000
+            };
+            let at = Timestamp::from_unix_micros(at).unwrap();
+            let plain = Note::parse(note).unwrap();
+            let line = Cosignature::sign(plain.unverified_text(), at, secret)
+                .unwrap()
+                .line(key);
+            *note = plain.with_signature(&line).unwrap().to_bytes();
+        }
+        if dice.percent(3) {
+            done.push("a byte of a cosigned checkpoint");
+            damage::flip(dice, note);
+        }
+    }
+    let mut policy = "# whom I believe\n\n".to_owned();
+    if dice.percent(20) {
+        let line = keys.policy();
+        policy += line.lines().next().unwrap();
+        policy.push('\n');
+    }
+    for (number, (key, _)) in witnesses.iter().enumerate() {
+        policy += &format!("witness w{number} {key} https://witness.example/{number}\n");
+    }
+    let endings = [
+        "group g 2 w0 w1 w2\nquorum g\n",
+        "group g any w1 w2\ngroup h all g w0\nquorum h\n",
+        "quorum w0\n",
+        "group g all w0\t w1\nquorum g\n",
+        "quorum none\n",
+        "group g 3 w0 w1\nquorum g\n",
+        "group g any w0 w0\nquorum g\n",
+        "quorum w3\n",
+        "group none any w0\nquorum none\n",
+        "quorum w0",
+        "",
+    ];
+    // Those at the end are malformed.
+    let many = if dice.percent(90) { 5 } else { endings.len() };
+    policy += *dice.pick(&endings[..many]);
+    done.push("watched");
+    policy
 }
 
 /// The log in another form, or a receipt of one of its records.

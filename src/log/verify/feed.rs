@@ -71,7 +71,8 @@ pub(super) struct Fed {
 /// What is stored but belongs to no record that was found.
 #[derive(Debug)]
 pub(super) struct Beyond {
-    pub(super) head: HeadRow,
+    /// All records were read before it, so that without it the others can be judged.
+    pub(super) head: Result<HeadRow, ReadError>,
     pub(super) checkpoint: bool,
     pub(super) subtree: bool,
     pub(super) disclosure: Option<Seq>,
@@ -107,7 +108,7 @@ pub(super) fn feed(
         subtree |= !reader.subtrees(level, first..LARGEST_TREE)?.is_empty();
     }
     Ok(Beyond {
-        head: reader.head_row()?,
+        head: reader.head_row(),
         checkpoint: !reader.checkpoints(from + 1..LARGEST_TREE)?.is_empty(),
         subtree,
         disclosure: beyond(reader, from..LARGEST_TREE)?,

@@ -454,7 +454,10 @@ impl<'g> Walk<'g> {
         if self.covered < self.next {
             self.broken(Seq::new(self.covered), Rule::S7, "no checkpoint covers it");
         }
-        self.finish_head(head);
+        match head {
+            Ok(row) => self.finish_head(row),
+            Err(error) => self.report.add_doubt(error.to_string()),
+        }
         self.finish_compromised();
         if self.report.withheld > 0 {
             let count = self.report.withheld;
