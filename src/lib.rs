@@ -119,6 +119,8 @@ pub mod action;
 pub mod log;
 pub mod policy;
 
+pub mod values;
+
 pub mod approval;
 
 pub mod journal;

@@ -115,6 +115,10 @@ impl Case {
         world.close();
         let keys = say!(case, "keys", "show", "@keys").ends(0).out;
         fs::write(case.path("keys.txt"), keys).unwrap();
+        let values = |path: &PathBuf| path.extension().is_some_and(|it| it == "values");
+        let mut beside = fs::read_dir(case.path("keys")).unwrap();
+        let values = beside.find_map(|it| Some(it.unwrap().path()).filter(values));
+        fs::copy(values.unwrap(), case.path("values")).unwrap();
         for (form, place) in [("--tiles", "@tiles"), ("--jsonl", "@log.jsonl")] {
             let _ = say!(case, "export", "@log.db", "--disclose-all", form, place).ends(0);
         }
@@ -135,7 +139,19 @@ impl Case {
         self.folder.path().join(name)
     }
 
+    /// Whoever reads the store here has the keys of its values, but in `say_without_values`.
     fn say(&self, words: &[&str]) -> Said {
+        let reads = ["verify", "log", "show", "prove", "export"];
+        let opens = words.first().is_some_and(|it| reads.contains(it))
+            && words.get(1) == Some(&"@log.db")
+            && self.path("values").exists();
+        match opens {
+            true => self.say_without_values(&[words, &["--values", "@values"]].concat()),
+            false => self.say_without_values(words),
+        }
+    }
+
+    fn say_without_values(&self, words: &[&str]) -> Said {
         let words = words.iter().map(|word| match word.strip_prefix('@') {
             Some(name) => self.path(name).into_os_string(),
             None => word.into(),
@@ -691,6 +707,39 @@ fn an_export_hands_over_no_value_unless_asked() {
 }
 
 #[test]
+fn sealed_values_are_opened_by_their_keys_alone() {
+    let case = Case::new();
+    let seq = say!(case, "log", "@log.db", "--kind", "requested", "--last", "1").out;
+    let seq = seq.split_whitespace().next().unwrap();
+    let iban = "DE02120300000000202051";
+    assert!(
+        say!(case, "show", "@log.db", seq)
+            .ends(0)
+            .out
+            .contains(iban)
+    );
+    let sealed = |words: &[&str]| case.say_without_values(words);
+    let said = sealed(&["show", "@log.db", seq]).ends(0).out;
+    assert!(!said.contains(iban) && said.contains("sealed (--values opens it)"));
+    let json = sealed(&["show", "@log.db", seq, "--json"]).ends(0).json();
+    assert_eq!(at(&json, &["hidden"]).as_array().unwrap().len(), 4);
+    let said = sealed(&["verify", "@log.db", "--keys", "@keys.txt"]).ends(3);
+    assert!(said.out.contains("hidden members are sealed"), "{said:?}");
+    let said = sealed(&["prove", "@log.db", seq, "--disclose-all", "--out", "@x"]).ends(2);
+    assert!(said.err.contains("sealed"), "{said:?}");
+    let said = sealed(&["export", "@log.db", "--disclose", "iban", "--jsonl", "@y"]).ends(2);
+    assert!(said.err.contains("sealed"), "{said:?}");
+    let _ = sealed(&["export", "@log.db", "--jsonl", "@z"]).ends(0);
+    assert!(!case.path("x").exists());
+
+    // Those of another log open nothing.
+    let other = Case::new();
+    fs::copy(other.path("values"), case.path("values")).unwrap();
+    let said = say!(case, "show", "@log.db", seq).ends(2);
+    assert!(said.err.contains("another log"), "{said:?}");
+}
+
+#[test]
 fn a_reader_who_goes_away_is_no_error() {
     let case = Case::new();
     for words in [
@@ -844,6 +893,12 @@ fn copy(from: &Path, to: &Path) {
     for role in Role::ALL {
         let name = format!("keys/{role}.key");
         fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+    for path in listing(&from.join("keys")).into_keys() {
+        if path.extension().is_some_and(|it| it == "values") {
+            let name = path.file_name().unwrap();
+            fs::copy(from.join("keys").join(name), to.join("keys").join(name)).unwrap();
+        }
     }
 }
 

@@ -15,12 +15,14 @@ use common::ask::{is_pending, resume_at_once};
 use common::filed::{Filed, Stored};
 use common::{bot, log, pay, refused};
 use countersign::action::{
-    Action, ActorChain, Dataset, Disclosure, Principal, RequestId, Resource, TenantId, Tool,
+    Action, ActorChain, Dataset, Disclosure, Principal, RequestId, Resource, Salt, TenantId, Tool,
 };
 use countersign::audit::{AuditReport, Projection, ProjectionReport};
 use countersign::desk::{Ballot, Filter, Page};
 use countersign::gate::{ApprovalGate, Cause, Filing, Permit, Refusal, RunError};
-use countersign::log::{Kind, SecretKey, Signer, Statement, encode_signatures, leaf_hash, pae};
+use countersign::log::{
+    Kept, Kind, Sealed, SecretKey, Signer, Statement, encode_signatures, leaf_hash, pae,
+};
 use futures::FutureExt;
 use futures::executor::block_on;
 use rusqlite::params;
@@ -454,13 +456,22 @@ fn transfer() -> Action {
         .unwrap()
 }
 
-/// A disclosure with another value, as long as it was.
-fn other_value(text: &str) -> String {
-    let disclosed = Disclosure::parse(text).unwrap().open().unwrap();
+/// What somebody without the keys can put in the place of a sealed value: something in clear, something else that is sealed, and
+/// the same under another digest.
+fn other_values(text: &str) -> [String; 3] {
     let value = countersign::canonical::Json::from("another");
-    Disclosure::new(&disclosed.salt, &disclosed.name, &value)
-        .as_str()
-        .to_owned()
+    let another = Disclosure::new(&Salt::from_bytes([7; 16]), "to", &value);
+    let Ok(Kept::Sealed(sealed)) = Kept::parse(text) else {
+        panic!("it is sealed");
+    };
+    let mut bytes = sealed.bytes().to_vec();
+    bytes[0] ^= 1;
+    let renamed = Sealed::new(another.digest(), sealed.bytes().to_vec());
+    [
+        another.as_str().to_owned(),
+        Sealed::new(sealed.digest(), bytes).to_text(),
+        renamed.to_text(),
+    ]
 }
 
 #[test]
@@ -545,18 +556,19 @@ fn hitl_b9_altered_state_is_refused_at_the_start() {
         disclosures.extend(rows.map(Result::unwrap));
     }
     for (place, text) in &disclosures {
-        let name = Disclosure::parse(text).unwrap().open().unwrap().name;
         let set = |text: &str| {
             filed.change(
                 "UPDATE disclosure SET text = ?2 WHERE place = ?1",
                 params![place, text],
             );
         };
-        flip(&name, &|| set(&other_value(text)), &|| set(text));
+        for other in other_values(text) {
+            flip(&place.to_string(), &|| set(&other), &|| set(text));
+        }
     }
     // dan, the account, amount, to, iban, the file, environment, occurrence.
     assert_eq!(disclosures.len(), 8);
-    assert_eq!(flips, 2 * 17 + 8);
+    assert_eq!(flips, 2 * 17 + 3 * 8);
     let permit = resume().unwrap();
     let done = block_on(permit.run(async |authorized| authorized.parameter::<i64>("amount")));
     assert_eq!(done.unwrap().into_value(), 5);

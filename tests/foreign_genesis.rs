@@ -214,6 +214,7 @@ fn a_key_that_the_genesis_merely_names_begins_nothing() {
         "{refusal:?}"
     );
     let told = other.clone().begun_by(key(&ours, Role::Gate));
+    let told = told.with_value_keys_in(place.at("keys"));
     place.work("log", told, as_it_is);
     place.work("his", naming_ours(other, &ours), as_it_is);
     let refusal = place.refusal("his", ours, as_it_is);
@@ -237,7 +238,13 @@ fn a_desk_apart_opens_the_log_of_the_gate_that_it_was_told_of() {
         Err(OpenError::BegunByStranger { key, .. }) if key == began.id()
     ));
     let desks = place
-        .try_open("log", desk_keys.begun_by(began), as_it_is)
+        .try_open(
+            "log",
+            desk_keys
+                .begun_by(began)
+                .with_value_keys_in(place.at("gate")),
+            as_it_is,
+        )
         .unwrap();
     assert!(matches!(
         gates.desk([]).map(drop),

@@ -128,7 +128,8 @@ fn a_desk_that_was_added_later_decides_and_one_that_was_revoked_does_not() {
         [Role::Desk, Role::Gate, Role::Checkpoint],
     )
     .unwrap()
-    .begun_by(keys.signer(Role::Gate).unwrap().public().clone());
+    .begun_by(keys.signer(Role::Gate).unwrap().public().clone())
+    .with_value_keys_in(folder.path().join("keys"));
     assert!(matches!(
         open(folder.path(), own.clone()).err().unwrap(),
         OpenError::ForeignKey { .. }

@@ -23,6 +23,8 @@ const LAYERS: &[&[&str]] = &[
     &["action"],
     // Which actions need whom: questions, verdicts, quorums, rules. Beside it the log: statements, signatures, chain, tree, proofs; it knows nothing of approvals.
     &["policy", "log"],
+    // The keys under which hidden values are kept, and a log that is read with them.
+    &["values"],
     // The life of a request as a pure fold over its events.
     &["approval"],
     // Events as log entries and back: the only module that knows both sides.

@@ -159,7 +159,7 @@ fn hitl_v7_the_signed_vote_says_what_was_shown() {
         .unwrap();
     let opened = found
         .iter()
-        .map(|(_, disclosure)| disclosure.open().unwrap());
+        .map(|(_, disclosure)| disclosure.clear().unwrap().open().unwrap());
     let salt = opened
         .into_iter()
         .find(|one| one.name == "shown_salt")

@@ -13,11 +13,10 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use countersign::action::Disclosure;
 use countersign::canonical::Json;
 use countersign::log::{
-    Depth, Frontier, Head, HeadRow, Kind, LogReader, ProveRecordError, Report, Row, Seq, Terms,
-    TreeSize, Verdict, prove_record, stored_disclosures, verify_structure,
+    Depth, Frontier, Head, HeadRow, Kept, Kind, LogReader, ProveRecordError, Report, Row, Seq,
+    Terms, TreeSize, Verdict, prove_record, stored_disclosures, verify_structure,
 };
 use countersign::store::{
     Batch, MemoryStore, NewRecord, SqliteStore, Step, Store, StoreError, StoreSecret,
@@ -69,7 +68,7 @@ fn store(writer: &Writer, store: &dyn Store) {
                 .disclosures
                 .iter()
                 .filter(|(seq, _)| (from as u64..*size).contains(&seq.get()))
-                .map(|(seq, text)| (*seq, Disclosure::parse(text).unwrap()))
+                .map(|(seq, text)| (*seq, Kept::parse(text).unwrap()))
                 .collect(),
             records: rows,
             moved: Vec::new(),

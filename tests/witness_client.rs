@@ -78,7 +78,7 @@ fn grow(store: &MemoryStore, writer: &Writer, size: u64) {
             checkpoint: (*end, note.clone()),
             head,
             disclosures: disclosures
-                .map(|(seq, text)| (*seq, countersign::action::Disclosure::parse(text).unwrap()))
+                .map(|(seq, text)| (*seq, countersign::log::Kept::parse(text).unwrap()))
                 .collect(),
             moved: Vec::new(),
             rows: Vec::new(),

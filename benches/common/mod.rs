@@ -117,7 +117,7 @@ impl Bare {
             self.place += 1;
             conn.prepare_cached("INSERT INTO disclosure(place, text) VALUES (?1, ?2)")
                 .unwrap()
-                .execute(params![self.place, one.as_str()])
+                .execute(params![self.place, one.to_text()])
                 .unwrap();
         }
         for scope in &batch.moved {

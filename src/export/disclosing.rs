@@ -4,7 +4,7 @@ use super::error::ExportError;
 use crate::{
     action::{Disclosed, Disclosure, DisclosureDigest},
     canonical::Digest,
-    log::{Broken, LogReader, Rule, Seq},
+    log::{Broken, Kept, LogReader, Rule, Seq},
 };
 
 /// For how many records disclosures are read at once: each record may have a MiB and more of them.
@@ -32,6 +32,12 @@ impl Disclosing<'_> {
             let why = "a disclosure of it is malformed";
             ExportError::Broken(Broken::new(seq, Rule::F9, why))
         };
+        if let Ok(Kept::Sealed(sealed)) = Kept::parse(&text) {
+            return match self {
+                Self::Nothing => Ok(Filed::Withheld(sealed.digest())),
+                Self::Everything | Self::Chosen(_) => Err(ExportError::Sealed(seq)),
+            };
+        }
         if text.is_empty() || !text.bytes().all(is_base64url) {
             return Err(broken());
         }

@@ -5,7 +5,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::log::{Broken, Origin, ReadError};
+use crate::log::{Broken, Origin, ReadError, Seq};
 
 /// Why a log was not exported.
 #[derive(Debug, Error)]
@@ -31,6 +31,9 @@ pub enum ExportError {
     /// The log is not what its last checkpoint says. Verify it; a broken log is not exported.
     #[error("the log is not exported: {0}")]
     Broken(Broken),
+    /// A value that was asked for is sealed, and the reader does not open it: see [`Unsealed`](crate::values::Unsealed).
+    #[error("the hidden values of record {0} are sealed, and their keys were not given")]
+    Sealed(Seq),
     /// Fewer records than were published: an older copy of the log, or records were removed. Nothing was written.
     #[error(
         "rollback: {published} records are published and the log has {size}; nothing was written. An older copy of the store, or one from which records were removed"

@@ -108,7 +108,9 @@ impl Operator {
     /// Erases hidden values, and records that, on what ground and why; in one commit, so that neither is without the other.
     ///
     /// The digests stay, and with them the action digest, the counted quorum, the separation of duties and every proof. What is erased
-    /// is gone from the store and overwritten in its files; copies that were made before, such as backups, are for whoever made them.
+    /// is gone from the store and overwritten in its files. Where values are sealed ([`ValueKeys`](crate::values::ValueKeys)) their keys
+    /// are destroyed, so that copies of the store that were made before, such as backups, have them no more either; copies of the file of
+    /// keys have to be replaced. An erasure that is cut short between its record and its keys is finished when the log is next opened.
     /// Values of a request that is not over are still needed and cannot be erased.
     ///
     /// # Errors

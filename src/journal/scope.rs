@@ -21,6 +21,8 @@ pub enum Scope {
     Clock,
     /// Which keys are in force.
     Keys,
+    /// That hidden values are kept sealed, which is settled when the log is begun.
+    Values,
 }
 
 impl Scope {
@@ -68,6 +70,7 @@ impl Scope {
             }
             Self::Clock => tagged(b'c', &[]),
             Self::Keys => tagged(b'k', &[]),
+            Self::Values => tagged(b'v', &[]),
         }
     }
 }

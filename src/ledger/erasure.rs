@@ -1,6 +1,6 @@
 //! Erasing hidden values, together with the record that says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use crate::approval::{Erased, Event, Hidden, LegalBasis, Whose};
 use crate::audit::person_tag;
 use crate::canonical::Json;
 use crate::clock::Timestamp;
-use crate::log::{OpenedMember, Role, Seq, Statement, StoredRecord, open_members};
+use crate::log::{Kind, KnownOr, OpenedMember, Role, Seq, Statement, StoredRecord, open_members};
 use crate::store::{Chore, Query, Row, Tended};
+use crate::values::{Erasing, Pending};
 
 use super::open::salts;
 use super::{Drafts, LedgerError, Shared};
@@ -61,6 +62,8 @@ pub struct Erasure {
 #[derive(Default)]
 struct Found {
     values: Vec<(Seq, DisclosureDigest)>,
+    /// All that is kept under the records that were looked at.
+    kept: BTreeMap<Seq, Vec<DisclosureDigest>>,
     requests: BTreeSet<RequestId>,
     /// Up to where the log was read, where all of it must have been.
     read: Option<u64>,
@@ -76,8 +79,12 @@ impl Shared {
         reason: &str,
     ) -> Result<Erasure, LedgerError> {
         for _ in 0..ROUNDS {
+            let turn = self.values.erasing()?;
+            if let Some(turn) = &turn {
+                self.settle(turn).await?;
+            }
             let found = self.find_erasable(what).await?;
-            match self.write_erasure(found, basis, reason).await {
+            match self.write_erasure(found, turn, basis, reason).await {
                 Err(LedgerError::Moved) => {}
                 written => return written,
             }
@@ -92,14 +99,49 @@ impl Shared {
         Ok(matches!(self.store.tend(Chore::Scrub).await?, Tended::Done))
     }
 
+    /// Ends an erasure that was cut short: its keys are destroyed if its record is there, and stay if it is not.
+    ///
+    /// While somebody erases, that is his to do.
+    pub(super) async fn finish_erasure(&self) -> Result<(), LedgerError> {
+        match self.values.unfinished()? {
+            Some(turn) => self.settle(&turn).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn settle(&self, turn: &Erasing) -> Result<(), LedgerError> {
+        let Some(Pending { since, digest }) = turn.pending()? else {
+            return Ok(());
+        };
+        let digest = digest.to_string();
+        let size = self.store.head().await?.map_or(0, |head| head.size);
+        let mut next = since;
+        while next < size {
+            let page = self.store.read(Seq::new(next), PAGE).await?;
+            let last = page.last().ok_or(LedgerError::Rollback)?;
+            next = last.seq.next().get();
+            for row in page.iter().filter(|row| row.seq.get() < size) {
+                let names =
+                    std::str::from_utf8(&row.statement).is_ok_and(|it| it.contains(&digest));
+                if names && says_erased(self.verify_news(row).await?.statement(), &digest) {
+                    tracing::info!(seq = %row.seq, "an erasure that was cut short is finished");
+                    return Ok(turn.finish()?);
+                }
+            }
+        }
+        Ok(turn.abandon()?)
+    }
+
     async fn write_erasure(
         self: &Arc<Self>,
         found: Found,
+        turn: Option<Erasing>,
         basis: &LegalBasis,
         reason: &str,
     ) -> Result<Erasure, LedgerError> {
         let Found {
             values,
+            kept,
             requests,
             read,
             renamed,
@@ -138,6 +180,22 @@ impl Shared {
         }
         let mut drafts = drafts.ok_or(LedgerError::Panicked)?;
         let many = values.len();
+        if let (Some(turn), Some(digest)) = (&turn, digests.first()) {
+            let mut gone: BTreeMap<Seq, Vec<DisclosureDigest>> = BTreeMap::new();
+            for (seq, digest) in &values {
+                gone.entry(*seq).or_default().push(*digest);
+            }
+            let of = |seq: &Seq| kept.get(seq).map_or(&[][..], Vec::as_slice);
+            let since = self.known_size();
+            turn.prepare(
+                gone.iter()
+                    .map(|(seq, gone)| (*seq, gone.as_slice(), of(seq))),
+                Pending {
+                    since,
+                    digest: *digest,
+                },
+            )?;
+        }
         let gone = values
             .into_iter()
             .map(|(seq, digest)| Row::Erased { seq, digest });
@@ -145,7 +203,18 @@ impl Shared {
         if let Some(size) = read {
             drafts.at_size(size);
         }
-        let (written, _) = drafts.append().await?;
+        // The keys go when the record is there, whether or not anybody still waits.
+        let finish = move |_| turn.map_or(Ok(()), |turn| turn.finish());
+        let written = match drafts.append_then(finish).await {
+            Ok((written, finished)) => {
+                finished?;
+                written
+            }
+            Err(error) => {
+                self.finish_erasure().await?;
+                return Err(error);
+            }
+        };
         Ok(Erasure {
             records: written.all().map(Seq::new).collect(),
             values: many,
@@ -231,7 +300,9 @@ impl Shared {
         let record = self.verify_news(row).await?;
         let beside = self.store.find(Query::Disclosures(vec![row.seq])).await?;
         let beside = beside.disclosures()?;
-        let beside: Vec<_> = beside.into_iter().map(|(_, one)| one).collect();
+        let digests = beside.iter().map(|(_, kept)| kept.digest()).collect();
+        found.kept.insert(row.seq, digests);
+        let beside = self.opened(beside)?;
         let statement = record.statement();
         let members = open_members(statement, &beside).map_err(|error| LedgerError::Tampered {
             seq: row.seq.get(),
@@ -245,6 +316,12 @@ impl Shared {
         found.values.extend(members);
         Ok(())
     }
+}
+
+fn says_erased(statement: &Statement, digest: &str) -> bool {
+    let digests = statement.body.get("digests").and_then(Json::as_array);
+    statement.kind == KnownOr::Known(Kind::Erased)
+        && digests.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(digest)))
 }
 
 /// Whether a hidden member says who the person is, or is what the person wrote.

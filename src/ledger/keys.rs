@@ -24,6 +24,8 @@ const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator
 /// Beside its keys a directory keeps the file `logs`: which log lies in which database. It is written when a database is
 /// first opened with these keys; from then on another log in its place, or none, is refused. The directory must lie where
 /// whoever can write the store's files cannot write.
+///
+/// A process that begins a log in a file also keeps there the keys of its hidden values ([`ValueKeys`](crate::values::ValueKeys)).
 #[derive(Clone)]
 pub struct Keys {
     signers: BTreeMap<Role, Arc<dyn Signer>>,
@@ -31,6 +33,8 @@ pub struct Keys {
     /// Keys of others, which may begin the logs that this process goes on with.
     beginners: Vec<KeyId>,
     directory: Option<PathBuf>,
+    /// Where the keys of hidden values lie, if elsewhere.
+    values: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -122,6 +126,7 @@ impl Keys {
             others: Vec::new(),
             beginners: Vec::new(),
             directory: Some(directory.to_path_buf()),
+            values: None,
         })
     }
 
@@ -154,6 +159,7 @@ impl Keys {
             others: Vec::new(),
             beginners: Vec::new(),
             directory: None,
+            values: None,
         })
     }
 
@@ -197,6 +203,7 @@ impl Keys {
     /// }
     /// let began = gate.signer(Role::Gate).expect("made above").public().clone();
     /// let desk = desk.begun_by(began); // whose genesis counts
+    /// let desk = desk.with_value_keys_in(folder.path().join("gate.keys")); // and whose hidden values it reads
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -210,6 +217,22 @@ impl Keys {
         let own = self.signers.values().map(|signer| signer.public().id());
         own.chain(self.beginners.iter().copied())
             .any(|id| id == *key)
+    }
+
+    /// Keeps the keys of hidden values in another directory than the signing keys, which is there already.
+    ///
+    /// All processes of one log need the same. A desk that holds its own signing keys names the directory of the process that began the
+    /// log; where the two are different users of one group, one that the group may write (mode 0770 or 2770). It must not lie where
+    /// copies of the store are kept: whoever has both has the values.
+    #[must_use]
+    pub fn with_value_keys_in(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.values = Some(directory.into());
+        self
+    }
+
+    /// Where the keys of hidden values lie; nowhere if the signing keys lie nowhere either.
+    pub(super) fn value_keys(&self) -> Option<&Path> {
+        self.values.as_deref().or(self.directory())
     }
 
     /// Where the keys lie.

@@ -41,6 +41,7 @@ mod sketch;
 mod spawner;
 mod threads;
 mod time;
+mod value_keys;
 mod waiters;
 mod witnessing;
 
@@ -60,6 +61,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::log::{Enforcement, Head, Kind, Role, Signer, StatementLimit, StoredRecord, Trust};
 use crate::notify::Notifier;
 use crate::store::{Store, StoreError, StoreSecret};
+use crate::values::ValueKeysError;
 
 pub use erasure::{Erase, Erasure};
 pub use head_file::HeadFileError;
@@ -98,6 +100,7 @@ pub(crate) struct Shared {
     /// Keys that this process will sign with once the log names them.
     successors: Mutex<Vec<Arc<dyn Signer>>>,
     secret: StoreSecret,
+    values: value_keys::Values,
     time: time::GateTime,
     sequencer: sequencer::Sequencer,
     crew: crew::Crew,
@@ -272,6 +275,9 @@ pub(crate) enum LedgerError {
     /// The directory did not answer.
     #[error("the directory could not be asked")]
     Directory,
+    /// The keys of the log's hidden values could not be used.
+    #[error("the keys of the log's hidden values could not be used: {0}")]
+    ValueKeys(Arc<ValueKeysError>),
     /// A row of the store that gives a person a name is gone.
     #[error(
         "the store has lost the name of a person whom its records name: somebody wrote into it; audit it and put a good copy back"
@@ -288,6 +294,12 @@ pub(crate) enum LedgerError {
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<ValueKeysError> for LedgerError {
+    fn from(error: ValueKeysError) -> Self {
+        Self::ValueKeys(Arc::new(error))
     }
 }
 

@@ -14,11 +14,13 @@ use crate::log::{
 };
 use crate::notify::Notifier;
 use crate::store::{Abort, Batch, Chore, NewRecord, Query, Step, Store, StoreError, StoreSecret};
+use crate::values::{ValueKeys, ValueKeysError, path_in};
 use crate::witness::Witnesses;
 
 use super::head_file::{HeadFile, HeadFileError, Mark};
 use super::ours::{Place, known_trust};
 use super::sequencer::Sequencer;
+use super::value_keys::{Values, sealed_scope};
 use super::{
     Keys, Limits, OpenError, Shared, Spawner, alarms, courier, feed, keeper, people, time, waiters,
     witnessing,
@@ -80,6 +82,10 @@ pub(crate) async fn open(
     } = options;
     let time = time::GateTime::start(Arc::clone(&clock));
     let database = store.guarantees().database;
+    let value_keys = database
+        .as_ref()
+        .and(keys.value_keys())
+        .map(Path::to_path_buf);
     let place = Place::new(expected, &keys, database.as_deref())?;
     let path = match (head_file, database) {
         (Some(path), _) => Some(path),
@@ -99,6 +105,7 @@ pub(crate) async fn open(
             now: time.now(),
             limits,
             successor: None,
+            value_keys: value_keys.as_deref(),
         };
         begin(&store, &keys, &place, path.as_deref(), beginning).await?;
     }
@@ -123,6 +130,15 @@ pub(crate) async fn open(
         _ => None,
     };
     place.settle(*trust.log(), genesis)?;
+    let values = Values::of(&store, value_keys.as_deref(), *trust.log()).await?;
+    let reads = [Role::Gate, Role::Desk];
+    if let (Values::Lost(path), true) = (
+        &values,
+        reads.iter().any(|role| keys.signer(*role).is_some()),
+    ) {
+        let path = path.clone();
+        return Err(OpenError::ValueKeys(ValueKeysError::Missing { path }));
+    }
     let secret = store
         .find(Query::Secret)
         .await?
@@ -157,6 +173,7 @@ pub(crate) async fn open(
         keys: RwLock::new(keys),
         successors: Mutex::default(),
         secret,
+        values,
         time,
         sequencer: Sequencer::new(),
         crew: super::crew::Crew::default(),
@@ -197,6 +214,10 @@ pub(crate) async fn open(
             }
         }
     }
+    if let Err(error) = shared.finish_erasure().await {
+        shared.close();
+        return Err(error.into());
+    }
     if behind > 0 {
         shared.note_clock(ClockDoubt::Gap, behind).await;
     }
@@ -211,11 +232,13 @@ pub(crate) async fn open(
 }
 
 /// What a new log is to be.
-pub(super) struct Beginning {
+pub(super) struct Beginning<'a> {
     pub(super) origin: Option<String>,
     pub(super) enforcement: Enforcement,
     pub(super) now: Timestamp,
     pub(super) limits: Limits,
+    /// Where the keys of its hidden values are to lie.
+    pub(super) value_keys: Option<&'a Path>,
     /// That it continues another log, which the same commit says.
     pub(super) successor: Option<Successor>,
 }
@@ -232,13 +255,14 @@ pub(super) async fn begin(
     keys: &Keys,
     place: &Place,
     head_file: Option<&Path>,
-    beginning: Beginning,
+    beginning: Beginning<'_>,
 ) -> Result<Head, OpenError> {
     let Beginning {
         origin,
         enforcement,
         now,
         limits,
+        value_keys,
         successor,
     } = beginning;
     let signer_role = [Role::Operator, Role::Gate]
@@ -270,6 +294,9 @@ pub(super) async fn begin(
             }
         }
     };
+    if let Some(directory) = value_keys {
+        ValueKeys::begin(&path_in(directory, log), log).map_err(OpenError::ValueKeys)?;
+    }
     let default = match enforcement {
         Enforcement::Enforced => format!("countersign.local/{log}"),
         Enforcement::Testing => format!("testing/{log}"),
@@ -326,7 +353,11 @@ pub(super) async fn begin(
             })?;
         let signature = sign_with(signer.as_ref(), &pae(PAYLOAD_TYPE, &next.statement))?;
         subtrees.extend(next.subtrees);
-        disclosures.extend(entry.disclosures.into_iter().map(|one| (next.seq, one)));
+        let keeping = Values::of(store, value_keys, log).await?.current()?;
+        for one in entry.disclosures {
+            let kept = keeping.keep(next.seq, one).ok_or_else(no_entropy)?;
+            disclosures.push((next.seq, kept));
+        }
         records.push(NewRecord {
             record: StoredRecord {
                 seq: next.seq,
@@ -353,7 +384,7 @@ pub(super) async fn begin(
         checkpoint: (head.size, note),
         head: head.clone(),
         disclosures,
-        moved: Vec::new(),
+        moved: value_keys.map(|_| sealed_scope()).into_iter().collect(),
         rows: Vec::new(),
         secret: Some(StoreSecret::from_bytes(secret)),
     };

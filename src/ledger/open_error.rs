@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::log::{KeyId, LogId, Role};
 use crate::store::StoreError;
+use crate::values::ValueKeysError;
 
 use super::{KnownLogsError, LedgerError};
 
@@ -111,6 +112,11 @@ pub enum OpenError {
     /// The list of known logs beside the keys could not be used.
     #[error(transparent)]
     KnownLogs(#[from] KnownLogsError),
+    /// The keys of the log's hidden values could not be used.
+    #[error(
+        "the keys of the log's hidden values could not be used: {0}. They lie beside the keys that the log was begun with, or where `Keys::with_value_keys_in` says"
+    )]
+    ValueKeys(#[source] ValueKeysError),
     /// A log needs a key to begin with.
     #[error("a new log needs keys with the roles `checkpoint` and `gate` or `operator`")]
     NoKeyToBegin,

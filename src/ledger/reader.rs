@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::action::{Disclosure, DisclosureDigest, RequestId};
 use crate::approval::{Recorded, RequestState};
 use crate::journal::{self, Decoded, Scope};
-use crate::log::{Receipt, Seq, StoredRecord, VerifiedRecord};
+use crate::log::{Kept, Receipt, Seq, StoredRecord, VerifiedRecord};
 use crate::store::{Query, ScopeKey};
 
+use super::value_keys::Keeping;
 use super::{LedgerError, Shared, lock};
 
 /// How often a read is repeated while others write to the same request.
@@ -149,13 +150,11 @@ impl Shared {
         verified: &[VerifiedRecord],
     ) -> Result<Vec<Recorded>, LedgerError> {
         let seqs: Vec<Seq> = verified.iter().map(VerifiedRecord::seq).collect();
+        let kept = self.store.find(Query::Disclosures(seqs)).await?;
         let disclosures: HashMap<DisclosureDigest, Disclosure> = self
-            .store
-            .find(Query::Disclosures(seqs))
-            .await?
-            .disclosures()?
+            .opened(kept.disclosures()?)?
             .into_iter()
-            .map(|(_, disclosure)| (disclosure.digest(), disclosure))
+            .map(|disclosure| (disclosure.digest(), disclosure))
             .collect();
         let find = |digest: &DisclosureDigest| disclosures.get(digest).cloned();
         let mut recorded = Vec::with_capacity(verified.len());
@@ -204,7 +203,16 @@ impl Shared {
     /// The disclosures that lie beside a record.
     pub(crate) async fn disclosures(&self, seq: Seq) -> Result<Vec<Disclosure>, LedgerError> {
         let found = self.store.find(Query::Disclosures(vec![seq])).await?;
-        let found = found.disclosures()?.into_iter();
-        Ok(found.map(|(_, disclosure)| disclosure).collect())
+        self.opened(found.disclosures()?)
+    }
+
+    /// What a store keeps, opened where it is sealed; without what cannot be opened any more.
+    pub(super) fn opened(&self, kept: Vec<(Seq, Kept)>) -> Result<Vec<Disclosure>, LedgerError> {
+        let values = match kept.iter().any(|(_, kept)| kept.clear().is_none()) {
+            true => self.values.current()?,
+            false => Keeping::Clear,
+        };
+        let opened = kept.into_iter().map(|(seq, kept)| values.open(seq, kept));
+        opened.filter_map(Result::transpose).collect()
     }
 }

@@ -360,6 +360,7 @@ impl Recovery {
                 enforcement,
                 now: SystemClock.now(),
                 limits: Limits::default(),
+                value_keys: database.as_ref().and(keys.value_keys()),
                 successor: Some(Successor {
                     predecessor: self.predecessor.clone(),
                     recovered: Recovered {

@@ -18,6 +18,7 @@ mod fork;
 mod genesis;
 mod head;
 mod id;
+mod kept;
 mod key_change;
 mod keyring;
 mod keys;
@@ -56,6 +57,7 @@ pub use self::{
     genesis::{Genesis, GenesisError, Predecessor},
     head::{Head, NotAHead},
     id::{LogId, NotALogId, Seq},
+    kept::{Kept, Sealed},
     key_change::{KeyChange, MalformedKeyChange, Revocation},
     keyring::{KeyChangeError, KeyRing},
     keys::{BadSignature, KeyId, NotAKey, PublicKey, Role, Signature},

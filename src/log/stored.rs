@@ -8,6 +8,7 @@ use super::{
     checkpoint::{Checkpoint, CheckpointError},
     head::Head,
     id::Seq,
+    kept::Kept,
     note::Note,
     prove::{Nodes, ProveError, prove_inclusion},
     receipt::Receipt,
@@ -112,17 +113,18 @@ pub fn prove_record<R: LogReader + ?Sized>(
 /// The disclosures that are stored for a record, for [`Receipt::with_disclosures`].
 ///
 /// # Errors
-/// [`ProveRecordError`] if they cannot be read, or one of them is malformed.
+/// [`ProveRecordError`] if they cannot be read, one of them is malformed, or one is sealed and the reader does not open it.
 pub fn stored_disclosures<R: LogReader + ?Sized>(
     reader: &mut R,
     seq: Seq,
 ) -> Result<Vec<Disclosure>, ProveRecordError> {
-    reader
-        .disclosures(seq.get()..seq.get().saturating_add(1))?
-        .iter()
-        .map(|(_, text)| Disclosure::parse(text))
-        .collect::<Result<_, _>>()
-        .map_err(|error| ProveRecordError::damaged(error.to_string()))
+    let stored = reader.disclosures(seq.get()..seq.get().saturating_add(1))?;
+    let kept = stored.iter().map(|(_, text)| match Kept::parse(text) {
+        Ok(Kept::Clear(disclosure)) => Ok(disclosure),
+        Ok(Kept::Sealed(_)) => Err(ProveRecordError::Sealed),
+        Err(error) => Err(ProveRecordError::damaged(error.to_string())),
+    });
+    kept.collect()
 }
 
 fn newest_checkpoint<R: LogReader + ?Sized>(
@@ -164,6 +166,9 @@ pub enum ProveRecordError {
     /// No checkpoint of that size is stored, or none at all that covers the record.
     #[error("no such checkpoint is stored")]
     NoCheckpoint,
+    /// The hidden values are sealed.
+    #[error("the hidden values of the record are sealed, and their keys were not given")]
+    Sealed,
     /// What is stored does not agree with itself.
     #[error("the log is damaged: {0}; verify it")]
     Damaged(String),

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::action::{Disclosure, Pseudonym, RequestId};
+use crate::action::{Pseudonym, RequestId};
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
-use crate::log::{Seq, StoredRecord};
+use crate::log::{Kept, Seq, StoredRecord};
 
 use super::error::StoreError;
 use super::rows::{
@@ -160,8 +160,8 @@ pub enum Found {
     Versions(BTreeMap<ScopeKey, u64>),
     /// The store's secret, if there is a genesis.
     Secret(Option<StoreSecret>),
-    /// Disclosures and the records that they are filed under.
-    Disclosures(Vec<(Seq, Disclosure)>),
+    /// Disclosures, as they are kept, and the records that they are filed under.
+    Disclosures(Vec<(Seq, Kept)>),
     /// Rows of requests.
     Rows(Vec<RequestRow>),
     /// Timers.
@@ -218,7 +218,7 @@ typed! {
     /// The secret of the answer.
     secret: Secret -> Option<StoreSecret>;
     /// The disclosures of the answer.
-    disclosures: Disclosures -> Vec<(Seq, Disclosure)>;
+    disclosures: Disclosures -> Vec<(Seq, Kept)>;
     /// The requests' rows of the answer.
     rows: Rows -> Vec<RequestRow>;
     /// The timers of the answer.

@@ -6,10 +6,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::action::{Disclosure, RequestId};
+use crate::action::RequestId;
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
-use crate::log::{Head, Kind, Seq, StoredRecord, Subtree};
+use crate::log::{Head, Kept, Kind, Seq, StoredRecord, Subtree};
 
 use super::error::{Abort, StoreError};
 use super::rows::{Row, Tag};
@@ -207,8 +207,8 @@ pub struct Batch {
     pub checkpoint: (u64, Vec<u8>),
     /// The head after the batch.
     pub head: Head,
-    /// The disclosures of the records, in the order of the records.
-    pub disclosures: Vec<(Seq, Disclosure)>,
+    /// The disclosures of the records, in the order of the records, as they are to be kept.
+    pub disclosures: Vec<(Seq, Kept)>,
     /// The scopes whose versions go up by one for each time they are named.
     pub moved: Vec<ScopeKey>,
     /// Changes of the projections, applied in order.

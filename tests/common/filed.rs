@@ -8,6 +8,7 @@ use countersign::audit::{Audit, AuditReport};
 use countersign::gate::{ApprovalGate, Gate, Standing};
 use countersign::log::{Broken, Head, Kind, Verdict};
 use countersign::store::{SqliteStore, Store};
+use countersign::values::{Unsealed, ValueKeys};
 use futures::FutureExt;
 use futures::executor::block_on;
 use rusqlite::{Connection, Params, params};
@@ -125,7 +126,10 @@ impl Filed {
     }
 
     pub fn audit(&self) -> AuditReport {
-        let mut reader = self.store.log_reader().unwrap();
+        let log = self.world.countersign.log();
+        let keys = self.world.folder.path().join(format!("keys/{log}.values"));
+        let keys = ValueKeys::read(keys).unwrap();
+        let mut reader = Unsealed::new(self.store.log_reader().unwrap(), keys);
         Audit::of(&mut reader)
             .trusting(self.world.keys.trusted())
             .comparing(self.store.as_ref())

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use countersign::action::{ActionDigest, Disclosure, RequestId};
+use countersign::action::{ActionDigest, RequestId};
 use countersign::audit::{Audit, AuditReport};
 use countersign::log::{
-    Columns, HeadRow, Kind, KnownOr, LogReader, ReadError, Row, RowRecord, Seq, Statement, Subtree,
-    TrustedKeys,
+    Columns, HeadRow, Kept, Kind, KnownOr, LogReader, ReadError, Row, RowRecord, Seq, Statement,
+    Subtree, TrustedKeys,
 };
 use countersign::store::{Query, Store};
 use futures::FutureExt;
@@ -90,7 +90,7 @@ impl LogReader for Through<'_> {
         };
         let found = at_once(self.0.find(query)).map_err(ReadError::new)?;
         let found = found.disclosures().map_err(ReadError::new)?;
-        let text = |(seq, one): (Seq, Disclosure)| (seq, one.as_str().to_owned());
+        let text = |(seq, one): (Seq, Kept)| (seq, one.to_text().into_owned());
         Ok(found.into_iter().map(text).collect())
     }
 }

@@ -76,7 +76,7 @@ pub fn disclosed(store: &impl Store, seq: Seq) -> Vec<String> {
     let found = block_on(store.find(Query::Disclosures(vec![seq]))).unwrap();
     let disclosures = found.disclosures().unwrap().into_iter();
     disclosures
-        .map(|(_, one)| format!("{:?}", one.as_str()))
+        .map(|(_, one)| format!("{:?}", one.to_text()))
         .collect()
 }
 

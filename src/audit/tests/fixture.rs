@@ -221,7 +221,7 @@ impl Fixture {
             disclosures: entry
                 .disclosures
                 .iter()
-                .map(|one| (chained.seq, one.clone()))
+                .map(|one| (chained.seq, one.clone().into()))
                 .collect(),
             moved: Vec::new(),
             rows,

@@ -49,10 +49,20 @@ pub enum Command {
     Keys(KeysCommand),
 }
 
+/// What opens the hidden values of a SQLite store.
+#[derive(Debug, Args)]
+pub struct Values {
+    /// The keys of its hidden values, the file LOG.values beside the signing keys
+    #[arg(long, value_name = "FILE")]
+    pub values: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The log
     pub store: PathBuf,
+    #[command(flatten)]
+    pub values: Values,
     /// The public keys that you were given, as `countersign keys show` prints them
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
@@ -71,6 +81,8 @@ pub struct Verify {
 pub struct Log {
     /// The log
     pub store: PathBuf,
+    #[command(flatten)]
+    pub values: Values,
     /// Only records of this request
     #[arg(long, value_name = "ID", value_parser = request)]
     pub request: Option<RequestId>,
@@ -101,6 +113,8 @@ pub struct Log {
 pub struct Show {
     /// The log
     pub store: PathBuf,
+    #[command(flatten)]
+    pub values: Values,
     /// The number of the record
     pub seq: u64,
     /// Print one JSON object
@@ -112,6 +126,8 @@ pub struct Show {
 pub struct Prove {
     /// The log
     pub store: PathBuf,
+    #[command(flatten)]
+    pub values: Values,
     /// The number of the record
     pub seq: u64,
     /// The file for the receipt, which must not be there yet
@@ -161,6 +177,8 @@ pub struct VerifyReceipt {
 pub struct Export {
     /// The log
     pub store: PathBuf,
+    #[command(flatten)]
+    pub values: Values,
     #[command(flatten)]
     pub form: ExportForm,
     /// Hand over the values of hidden members with this name; may be given again

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::store::Log;
 
 pub fn run(asked: &Export, out: &mut Out) -> Ended {
-    let mut log = Log::open(&asked.store)?;
+    let mut log = Log::opening(&asked.store, asked.values.values.as_deref())?;
     let named = |_: Seq, member: &Disclosed| asked.disclose.contains(&member.name);
     let disclosing = if asked.disclose_all {
         Disclosing::Everything

@@ -16,7 +16,7 @@ use crate::store::{self, Log};
 const UNRELIABLE: &str = "not to be relied upon: ";
 
 pub fn run(asked: &arguments::Log, out: &mut Out) -> Ended {
-    let mut opened = Log::open(&asked.store)?;
+    let mut opened = Log::opening(&asked.store, asked.values.values.as_deref())?;
     // The last ones are looked for from near the end, if nothing says that they may lie before.
     let all_count = asked.request.is_none()
         && asked.kind.is_empty()

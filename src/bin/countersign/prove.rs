@@ -9,7 +9,7 @@ use crate::out::Out;
 use crate::store::Log;
 
 pub fn run(asked: &Prove, out: &mut Out) -> Ended {
-    let mut log = Log::open(&asked.store)?;
+    let mut log = Log::opening(&asked.store, asked.values.values.as_deref())?;
     let seq = Seq::new(asked.seq);
     let mut receipt = prove_record(log.reader.as_mut(), seq, TreeSize::Newest)?;
     if asked.disclose_all || !asked.disclose.is_empty() {

@@ -1,12 +1,11 @@
 //! `countersign show`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use countersign::action::Disclosure;
 use countersign::audit::{Filter, timeline};
 use countersign::canonical::{Admission, Json, Object, admit};
-use countersign::log::{KeyId, Row, RowRecord, Seq, Trust};
+use countersign::log::{Kept, KeyId, Row, RowRecord, Seq, Trust};
 use countersign::notify::visible;
 
 use crate::arguments::Show;
@@ -46,11 +45,13 @@ enum Content {
     },
     /// By the word of whoever made the export.
     Withheld,
+    /// Under a key that was not given.
+    Sealed,
     Missing,
 }
 
 pub fn run(asked: &Show, out: &mut Out) -> Ended {
-    let mut log = Log::open(&asked.store)?;
+    let mut log = Log::opening(&asked.store, asked.values.values.as_deref())?;
     let seq = Seq::new(asked.seq);
     let row = match log.reader.records(seq, NonZeroU32::MIN)?.pop() {
         Some(row) if row.seq() == seq => row,
@@ -95,9 +96,16 @@ fn look(log: &mut Log, row: &RowRecord) -> Result<Shown, Failure> {
     let statement = admit(&record.statement, &Admission::default()).ok();
     let range = seq.get()..seq.get().saturating_add(1);
     let mut given = BTreeMap::new();
+    let mut sealed = BTreeSet::new();
     for (_, text) in log.reader.disclosures(range.clone())? {
-        if let Ok(disclosure) = Disclosure::parse(&text) {
-            given.insert(disclosure.digest().to_string(), disclosure);
+        match Kept::parse(&text) {
+            Ok(Kept::Clear(disclosure)) => {
+                given.insert(disclosure.digest().to_string(), disclosure);
+            }
+            Ok(Kept::Sealed(one)) => {
+                sealed.insert(one.digest().to_string());
+            }
+            Err(_) => {}
         }
     }
     let withheld = log.reader.withheld(range.clone())?;
@@ -115,6 +123,7 @@ fn look(log: &mut Log, row: &RowRecord) -> Result<Shown, Failure> {
                     value: opened.value,
                 },
                 None if withheld.iter().any(|one| one == digest) => Content::Withheld,
+                None if sealed.contains(digest) => Content::Sealed,
                 None => Content::Missing,
             };
             members.push(Member {
@@ -235,6 +244,7 @@ impl Shown {
                     out.raw(&format!("  {} = {}\n", visible(&below(object, name)), pretty(value, 2)));
                 }
                 Content::Withheld => out.line(&format!("  {object}/… withheld by the export, digest {digest}")),
+                Content::Sealed => out.line(&format!("  {object}/… sealed (--values opens it), digest {digest}")),
                 Content::Missing => out.line(&format!("  {object}/… not there (erased or lost; `countersign verify` says which), digest {digest}")),
             }
         }
@@ -278,6 +288,7 @@ impl Shown {
                             .with("pointer", below(object, name))
                             .with("value", value.clone()),
                         Content::Withheld => member.with("is", "withheld"),
+                        Content::Sealed => member.with("is", "sealed"),
                         Content::Missing => member.with("is", "missing"),
                     }
                     .into()

@@ -9,6 +9,7 @@ use countersign::log::{
     Checkpoint, Head, HeadRow, LogReader, Note, ReadError, Row, Seq, VerifiedGenesis,
 };
 use countersign::store::SqliteStore;
+use countersign::values::{Unsealed, ValueKeys};
 
 use crate::ending::{Failure, whole};
 
@@ -25,6 +26,26 @@ pub struct Log {
 }
 
 impl Log {
+    /// Opens it with the keys of its hidden values, where they are given.
+    pub fn opening(path: &Path, values: Option<&Path>) -> Result<Self, Failure> {
+        let mut log = Self::open(path)?;
+        let Some(values) = values else {
+            return Ok(log);
+        };
+        let keys = ValueKeys::read(values).map_err(|error| Failure::cannot(error.to_string()))?;
+        if let Some(Ok(genesis)) = genesis(log.reader.as_mut())?
+            && *genesis.genesis().log() != keys.log()
+        {
+            return Err(Failure::cannot(format!(
+                "`{}` has the keys of another log's values, {}",
+                values.display(),
+                keys.log()
+            )));
+        }
+        log.reader = Box::new(Unsealed::new(log.reader, keys));
+        Ok(log)
+    }
+
     /// Looks which form it has, and opens it without a trace.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let named = |why: String| Failure::cannot(format!("`{}`: {why}", path.display()));

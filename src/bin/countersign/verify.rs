@@ -62,7 +62,7 @@ pub fn run(asked: &Verify, out: &mut Out) -> Ended {
 }
 
 fn audit(asked: &Verify, brought: Brought) -> Result<Found, Failure> {
-    let mut opened = Log::open(&asked.store)?;
+    let mut opened = Log::opening(&asked.store, asked.values.values.as_deref())?;
     let form = opened.form;
     let genesis = store::genesis(opened.reader.as_mut())?;
     let log = genesis.and_then(Result::ok).map(|genesis| {

@@ -27,7 +27,7 @@ enum Place {
     None,
     /// Where its entries stand.
     Taken(Vec<Placed>),
-    /// Its entries cannot be signed.
+    /// Its entries cannot be signed, or their hidden values not be sealed.
     Unsigned(LedgerError),
 }
 
@@ -252,6 +252,7 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
     let mut written: Vec<(Entry, Vec<Arc<dyn Signer>>)> = Vec::with_capacity(built.jobs.len());
     let mut moved: Vec<ScopeKey> = Vec::new();
     let mut projected: Vec<Row> = Vec::new();
+    let values = shared.values.current();
     for (job, place) in &mut built.jobs {
         let plan = job.build(&Moment {
             versions: &versions,
@@ -278,6 +279,11 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
         });
         if let Some(entry) = unsigned {
             *place = Place::Unsigned(LedgerError::KeyGone(entry.role));
+            continue;
+        }
+        let hides = entries.iter().any(|entry| !entry.disclosures.is_empty());
+        if let (Err(error), true) = (&values, hides) {
+            *place = Place::Unsigned(error.clone());
             continue;
         }
         let mut placed = Vec::with_capacity(entries.len());
@@ -352,7 +358,14 @@ fn build(shared: &Shared, built: &mut Built, view: View) -> Result<Batch, Abort>
             signatures,
             leaf,
         };
-        disclosures.extend(entry.disclosures.into_iter().map(|one| (seq, one)));
+        for one in entry.disclosures {
+            let kept = values
+                .as_ref()
+                .ok()
+                .and_then(|values| values.keep(seq, one));
+            let kept = kept.ok_or_else(|| Abort::new("a hidden value cannot be sealed"))?;
+            disclosures.push((seq, kept));
+        }
         stored.push(record.clone());
         records.push(NewRecord {
             record,

@@ -16,6 +16,7 @@ use crate::{
         checkpoint::{Checkpoint, CheckpointError},
         genesis::Predecessor,
         id::Seq,
+        kept::Sealed,
         key_change::KeyChange,
         keys::KeyId,
         kind::Kind,
@@ -98,6 +99,8 @@ pub(super) struct ExaminedRecord {
     pub(super) missing: Vec<DisclosureDigest>,
     /// How many disclosures of it are withheld.
     pub(super) withheld: usize,
+    /// How many are sealed.
+    pub(super) sealed: usize,
 }
 
 /// What a record says with which nothing is wrong.
@@ -249,6 +252,7 @@ impl Desk<'_> {
             undecided: None,
             missing: Vec::new(),
             withheld: 0,
+            sealed: 0,
         };
         let signed = match row {
             Row::Malformed { seq, what } => {
@@ -363,10 +367,18 @@ impl Desk<'_> {
         &mut self,
         examined: &mut ExaminedRecord,
         texts: Vec<String>,
-    ) -> (Vec<Disclosure>, Vec<Opened>) {
+    ) -> (Vec<Disclosure>, Vec<Opened>, Vec<DisclosureDigest>) {
         let mut disclosures = Vec::new();
+        let mut sealed = Vec::new();
         let mut opened = Vec::with_capacity(texts.len());
         for text in texts {
+            if Sealed::is_meant(&text) {
+                match Sealed::parse(&text) {
+                    Ok(one) => sealed.push(one.digest()),
+                    Err(_) => examined.fault(Rule::F9, "a sealed disclosure of it is malformed"),
+                }
+                continue;
+            }
             match Disclosure::named(text, &mut self.scratch) {
                 Ok((disclosure, name)) => {
                     let digest = disclosure.digest();
@@ -382,7 +394,7 @@ impl Desk<'_> {
                 Err(_) => examined.fault(Rule::F9, "a disclosure of it is malformed"),
             }
         }
-        (disclosures, opened)
+        (disclosures, opened, sealed)
     }
 
     fn look_at_hidden(
@@ -392,9 +404,14 @@ impl Desk<'_> {
         texts: Vec<String>,
         withheld: Vec<DisclosureDigest>,
     ) -> Vec<Disclosure> {
-        let (disclosures, mut opened) = self.read_disclosures(examined, texts);
+        let (disclosures, mut opened, sealed) = self.read_disclosures(examined, texts);
         let mut hidden = sd::fill(covers, &mut opened);
         examined.withheld = withheld.len();
+        examined.sealed = sealed.len();
+        if !sd::withhold(&mut hidden.missing, sealed) {
+            let why = "a sealed disclosure filed under it is there in clear, or not named by it";
+            examined.fault(Rule::S9, why);
+        }
         if !sd::withhold(&mut hidden.missing, withheld) {
             let why = "a disclosure that is said to be withheld is given or not named by it";
             examined.fault(Rule::S9, why);

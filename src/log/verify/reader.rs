@@ -110,6 +110,8 @@ pub trait LogReader {
 
     /// The texts of the disclosures that are filed under these records, with their records.
     ///
+    /// A store may keep one sealed ([`Sealed`](crate::log::Sealed)); then that is its text.
+    ///
     /// # Errors
     /// [`ReadError`] if the store cannot be read.
     fn disclosures(&mut self, records: Range<u64>) -> Result<Vec<(Seq, String)>, ReadError>;
@@ -117,7 +119,7 @@ pub trait LogReader {
     /// The digests of the disclosures of these records that were there and were not handed over, with
     /// their records.
     ///
-    /// Only an export withholds: a disclosure that a store lacks is missing.
+    /// Only an export withholds: a disclosure that a store lacks is missing, and one that it seals is there, as it is kept.
     ///
     /// # Errors
     /// [`ReadError`] if the store cannot be read.
@@ -131,6 +133,40 @@ pub trait LogReader {
     /// Where they do not, they are worked out from the records and compared with nothing.
     fn keeps_subtrees(&self) -> bool {
         true
+    }
+}
+
+impl<R: LogReader + ?Sized> LogReader for Box<R> {
+    fn head_row(&mut self) -> Result<HeadRow, ReadError> {
+        (**self).head_row()
+    }
+
+    fn records(&mut self, from: Seq, limit: NonZeroU32) -> Result<Vec<Row>, ReadError> {
+        (**self).records(from, limit)
+    }
+
+    fn leaves(&mut self, records: Range<u64>) -> Result<Vec<Digest>, ReadError> {
+        (**self).leaves(records)
+    }
+
+    fn checkpoints(&mut self, sizes: Range<u64>) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
+        (**self).checkpoints(sizes)
+    }
+
+    fn subtrees(&mut self, level: u8, places: Range<u64>) -> Result<Vec<Subtree>, ReadError> {
+        (**self).subtrees(level, places)
+    }
+
+    fn disclosures(&mut self, records: Range<u64>) -> Result<Vec<(Seq, String)>, ReadError> {
+        (**self).disclosures(records)
+    }
+
+    fn withheld(&mut self, records: Range<u64>) -> Result<Vec<(Seq, DisclosureDigest)>, ReadError> {
+        (**self).withheld(records)
+    }
+
+    fn keeps_subtrees(&self) -> bool {
+        (**self).keeps_subtrees()
     }
 }
 

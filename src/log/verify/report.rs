@@ -89,6 +89,8 @@ pub struct Report {
     /// How many disclosures were not handed over, by the word of whoever made the export. A store withholds
     /// none.
     pub withheld: u64,
+    /// How many disclosures are sealed, under keys that were not at hand; see [`Unsealed`](crate::values::Unsealed).
+    pub sealed: u64,
     /// What else a reader of the report should know; the first hundred.
     pub notes: Vec<String>,
     broken: Option<Broken>,
@@ -107,6 +109,7 @@ impl Report {
             anchored: 0,
             witnessed: 0,
             withheld: 0,
+            sealed: 0,
             notes: Vec::new(),
             broken: None,
             doubt: None,

@@ -190,6 +190,7 @@ impl<'g> Walk<'g> {
             undecided: _,
             missing,
             withheld,
+            sealed,
         } = record;
         let mut sound = faults.is_empty();
         for fault in faults {
@@ -222,6 +223,7 @@ impl<'g> Walk<'g> {
         let completed = self.frontier.push(leaf);
         self.missing.add(seq, missing);
         self.report.withheld += u64::try_from(withheld).unwrap_or(u64::MAX);
+        self.report.sealed += u64::try_from(sealed).unwrap_or(u64::MAX);
         if let Some(says) = says.filter(|_| sound)
             && self.pass_kind(seq, &says)
             && self.pass_keys(seq, &says)
@@ -462,6 +464,13 @@ impl<'g> Walk<'g> {
         if self.report.withheld > 0 {
             let count = self.report.withheld;
             let note = format!("{count} hidden members were withheld by whoever made the export");
+            self.report.add_note(note);
+        }
+        if self.report.sealed > 0 {
+            let count = self.report.sealed;
+            let note = format!(
+                "{count} hidden members are sealed, and nobody opened them here: that they can be opened is the word of whoever keeps the store"
+            );
             self.report.add_note(note);
         }
         self.finish_missing();

@@ -9,7 +9,8 @@ use crate::action::{Disclosure, InstanceId, RequestId, Salt};
 use crate::canonical::{Digest, Json};
 use crate::clock::Timestamp;
 use crate::log::{
-    Frontier, Head, KeyId, Kind, LogId, Seq, Signature, StoredRecord, Subtree, leaf_hash,
+    Frontier, Head, Kept, KeyId, Kind, LogId, Sealed, Seq, Signature, StoredRecord, Subtree,
+    leaf_hash,
 };
 
 use super::super::{
@@ -19,7 +20,7 @@ use super::super::{
 /// What a batch is to hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
-    pub(super) statements: Vec<(Vec<u8>, Option<RequestId>, Vec<Disclosure>)>,
+    pub(super) statements: Vec<(Vec<u8>, Option<RequestId>, Vec<Kept>)>,
     pub(super) moved: Vec<ScopeKey>,
     pub(super) rows: Vec<Row>,
 }
@@ -34,7 +35,7 @@ impl Draft {
         mut self,
         statement: &str,
         request: Option<RequestId>,
-        disclosures: Vec<Disclosure>,
+        disclosures: Vec<Kept>,
     ) -> Self {
         self.statements
             .push((statement.as_bytes().to_vec(), request, disclosures));
@@ -166,8 +167,13 @@ pub(super) fn instance(number: u128) -> InstanceId {
     InstanceId::from_uuid(Uuid::from_u128(number))
 }
 
-pub(super) fn disclosure(name: &str) -> Disclosure {
-    Disclosure::new(&Salt::from_bytes([3; 16]), name, &Json::from("value"))
+pub(super) fn disclosure(name: &str) -> Kept {
+    Disclosure::new(&Salt::from_bytes([3; 16]), name, &Json::from("value")).into()
+}
+
+/// One that the store cannot read.
+pub(super) fn sealed(name: &str) -> Kept {
+    Kept::Sealed(Sealed::new(disclosure(name).digest(), vec![0xd5; 40]))
 }
 
 pub(super) fn limit(number: u32) -> NonZeroU32 {

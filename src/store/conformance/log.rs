@@ -1,13 +1,12 @@
 use futures::future::join_all;
 
-use crate::action::Disclosure;
 use crate::canonical::Digest;
 use crate::clock::Bell;
-use crate::log::{Seq, leaf_hash};
+use crate::log::{Kept, Seq, leaf_hash};
 
 use super::super::{Chore, Query, Row, Store, StoreError, Tended};
 use super::author::{
-    Draft, append, begin, disclosure, limit, note, refusal, request, scope, secret,
+    Draft, append, begin, disclosure, limit, note, refusal, request, scope, sealed, secret,
 };
 use super::{Nonconformity, must};
 
@@ -103,7 +102,7 @@ pub(super) async fn disclosures_are_found_by_their_records(
     store: &impl Store,
 ) -> Result<(), Nonconformity> {
     begin(store).await?;
-    let [a, b, c] = ["a", "b", "c"].map(disclosure);
+    let [a, b, c] = [disclosure("a"), sealed("b"), disclosure("c")];
     let draft = Draft::default()
         .and("first", None, vec![b.clone(), a.clone()])
         .and("second", None, Vec::new())
@@ -237,12 +236,12 @@ pub(super) async fn bells_ring_after_commits(store: &impl Store) -> Result<(), N
 
 pub(super) async fn what_is_erased_is_gone(store: &impl Store) -> Result<(), Nonconformity> {
     begin(store).await?;
-    let (kept, gone) = (disclosure("kept"), disclosure("gone"));
-    let hidden = vec![kept.clone(), gone.clone()];
+    let (kept, gone, also) = (disclosure("kept"), sealed("gone"), disclosure("also"));
+    let hidden = vec![kept.clone(), gone.clone(), also.clone()];
     let first = Draft::of("with values").and("and without", None, Vec::new());
     append(store, first.and("hides", None, hidden)).await?;
     let seq = Seq::new(3);
-    let erase = |one: &Disclosure, seq| Row::Erased {
+    let erase = |one: &Kept, seq| Row::Erased {
         seq,
         digest: one.digest(),
     };
@@ -251,7 +250,8 @@ pub(super) async fn what_is_erased_is_gone(store: &impl Store) -> Result<(), Non
         matches!(elsewhere, Err(StoreError::Conflict(_))),
         "a disclosure is erased where it is filed, or the batch is refused",
     )?;
-    append(store, Draft::of("erased").with([erase(&gone, seq)])).await?;
+    let erased = [erase(&gone, seq), erase(&also, seq)];
+    append(store, Draft::of("erased").with(erased)).await?;
     let left = store
         .find(Query::Disclosures(vec![seq]))
         .await?

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 
-use crate::action::{Disclosure, RequestId};
+use crate::action::RequestId;
 use crate::canonical::Digest;
-use crate::log::Seq;
+use crate::log::{Kept, Seq};
 
 use uuid::Uuid;
 
@@ -159,7 +159,7 @@ impl State {
         })
     }
 
-    fn disclosures_in(&self, range: Range<Seq>) -> impl Iterator<Item = (Seq, Disclosure)> {
+    fn disclosures_in(&self, range: Range<Seq>) -> impl Iterator<Item = (Seq, Kept)> {
         // An empty or reversed range finds nothing; `BTreeMap::range` would panic on the latter.
         let range = if range.start < range.end {
             range

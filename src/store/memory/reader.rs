@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::action::Disclosure;
-use crate::log::{Columns, Head, HeadRow, LogReader, ReadError, Row, RowRecord, Seq, Subtree};
+use crate::log::{
+    Columns, Head, HeadRow, Kept, LogReader, ReadError, Row, RowRecord, Seq, Subtree,
+};
 
 use super::super::step::NewRecord;
 use super::state::State;
@@ -15,7 +16,7 @@ pub struct MemoryReader {
     records: Vec<NewRecord>,
     checkpoints: BTreeMap<u64, Vec<u8>>,
     subtrees: Vec<Subtree>,
-    disclosures: BTreeMap<Seq, Vec<Disclosure>>,
+    disclosures: BTreeMap<Seq, Vec<Kept>>,
 }
 
 impl MemoryReader {
@@ -80,7 +81,7 @@ impl LogReader for MemoryReader {
         let found = self.disclosures.iter();
         Ok(found
             .filter(|(seq, _)| records.contains(&seq.get()))
-            .flat_map(|(seq, ones)| ones.iter().map(|one| (*seq, one.as_str().to_owned())))
+            .flat_map(|(seq, ones)| ones.iter().map(|one| (*seq, one.to_text().into_owned())))
             .collect())
     }
 }

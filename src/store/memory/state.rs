@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::action::{Disclosure, InstanceId, Pseudonym, RequestId};
+use crate::action::{InstanceId, Pseudonym, RequestId};
 use crate::canonical::Digest;
-use crate::log::{Head, Seq, StoredRecord, leaf_hash};
+use crate::log::{Head, Kept, Seq, StoredRecord, leaf_hash};
 
 use super::super::error::StoreError;
 use super::super::rows::{
@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) of_request: HashMap<RequestId, Vec<usize>>,
     pub(super) subtrees: BTreeMap<(u8, u64), Digest>,
     pub(super) checkpoints: BTreeMap<u64, Vec<u8>>,
-    pub(super) disclosures: BTreeMap<Seq, Vec<Disclosure>>,
+    pub(super) disclosures: BTreeMap<Seq, Vec<Kept>>,
     versions: HashMap<ScopeKey, u64>,
     pub(super) requests: BTreeMap<RequestId, RequestRow>,
     /// Actors' requests that are not closed.

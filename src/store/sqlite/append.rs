@@ -6,9 +6,9 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension, Statement, StatementStatus, params,
 };
 
-use crate::action::{Disclosure, DisclosureDigest};
+use crate::action::DisclosureDigest;
 use crate::canonical::Digest;
-use crate::log::{Head, Seq, encode_signatures, leaf_hash};
+use crate::log::{Head, Kept, Seq, encode_signatures, leaf_hash};
 
 use super::super::error::StoreError;
 use super::super::rows::{EdgeRow, NodeRow, OutboxRow, RequestRow, Row, TimerRow};
@@ -145,7 +145,7 @@ fn write(conn: &Connection, batch: &Batch, before: Option<u64>) -> Result<(), St
         record = Some(*seq);
         conn.prepare_cached("INSERT INTO disclosure(place, text) VALUES (?1, ?2)")
             .and_then(|mut insert| {
-                insert.execute(params![first_place(seq.get()) + place, one.as_str()])
+                insert.execute(params![first_place(seq.get()) + place, one.to_text()])
             })
             .map_err(taken("a disclosure that is there already"))?;
     }
@@ -285,7 +285,7 @@ fn erase(conn: &Connection, seq: Seq, digest: &DisclosureDigest) -> Result<(), S
         .map_err(store_error)?;
     let found = filed
         .into_iter()
-        .find(|(_, text)| Disclosure::parse(text).is_ok_and(|one| one.digest() == *digest));
+        .find(|(_, text)| Kept::parse(text).is_ok_and(|one| one.digest() == *digest));
     let Some((place, _)) = found else {
         return Err(StoreError::Conflict(
             "a disclosure to be erased is not there",

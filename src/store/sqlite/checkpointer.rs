@@ -128,7 +128,7 @@ fn pages(batch: &Batch) -> u64 {
         .records
         .iter()
         .map(|new| new.record.statement.len())
-        .chain(batch.disclosures.iter().map(|(_, one)| one.as_str().len()))
+        .chain(batch.disclosures.iter().map(|(_, one)| one.size()))
         .sum();
     let rows = batch.records.len() + batch.rows.len() / 2;
     8 + rows as u64 + bytes as u64 / 8192

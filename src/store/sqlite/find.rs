@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row as SqlRow, params};
 
-use crate::action::{Disclosure, Pseudonym, RequestId};
+use crate::action::{Pseudonym, RequestId};
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
-use crate::log::{Seq, StoredRecord, decode_signatures};
+use crate::log::{Kept, Seq, StoredRecord, decode_signatures};
 
 use super::super::error::StoreError;
 use super::super::query::{EdgesOf, Found, PageOf, Query};
@@ -276,7 +276,7 @@ pub(super) fn pseudonym(conn: &Connection, tag: Tag) -> Result<Option<Pseudonym>
 pub(super) fn disclosures(
     conn: &Connection,
     range: Range<u64>,
-) -> Result<Vec<(Seq, Disclosure)>, StoreError> {
+) -> Result<Vec<(Seq, Kept)>, StoreError> {
     let texts = many(
         conn,
         "SELECT place, text FROM disclosure WHERE place >= ?1 AND place < ?2 ORDER BY place",
@@ -286,9 +286,9 @@ pub(super) fn disclosures(
     texts
         .into_iter()
         .map(|(place, text)| {
-            let disclosure = Disclosure::parse(&text)
+            let kept = Kept::parse(&text)
                 .map_err(|_| StoreError::corrupt("a disclosure cannot be read"))?;
-            Ok((seq_of_place(place), disclosure))
+            Ok((seq_of_place(place), kept))
         })
         .collect()
 }
