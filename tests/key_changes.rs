@@ -11,14 +11,16 @@ mod common;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{PEOPLE, RULES, World, pay, read, start};
 use countersign::audit::Audit;
-use countersign::clock::ManualClock;
-use countersign::gate::{ApprovalGate, ApprovalGateExt, Filing};
+use countersign::clock::{Clock, ManualClock};
+use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Filing, Refusal, RunError};
 use countersign::ledger::{Keys, OpenError};
 use countersign::log::{Revocation, Role, SecretKey, Signer, TrustedKeys, Verdict};
 use countersign::store::SqliteStore;
+use futures::FutureExt;
 use futures::executor::block_on;
 
 fn open(folder: &Path, keys: Keys) -> Result<World, OpenError> {
@@ -191,4 +193,48 @@ fn what_cannot_be_is_not_written() {
     ));
     world.close();
     assert_intact(folder.path(), &keys.trusted());
+}
+
+#[test]
+fn a_vote_that_a_thief_of_the_desks_key_may_have_cast_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::create(folder.path().join("keys")).unwrap();
+    let one = open(folder.path(), keys.clone()).unwrap();
+    let early = one.file(pay(1));
+    let _ = one.approve("rita", early).unwrap();
+    one.clock.advance(Duration::from_secs(60));
+    let stolen = one.clock.now();
+    let late = one.file(pay(2));
+    let _ = one.approve("rita", late).unwrap();
+    // Another process, which is not told: it holds a permit already, and is to hear of it by itself.
+    let other = open(folder.path(), keys.clone()).unwrap();
+    other.clock.advance(Duration::from_secs(60));
+    let permit = block_on(other.gate().resume(late)).unwrap();
+
+    let operator = Arc::clone(keys.signer(Role::Operator).unwrap());
+    let operator = one.countersign.operator(operator).unwrap();
+    let desk = keys.signer(Role::Desk).unwrap().public().id();
+    let why = Revocation::Compromised { since: stolen };
+    block_on(operator.revoke_key(desk, why)).unwrap();
+
+    let ran = block_on(permit.run(async |_| -> Result<(), String> { panic!("it ran") }));
+    assert!(
+        matches!(
+            ran,
+            Err(RunError::Refused(Refusal::CouldNotDecide(
+                Cause::BackToReviewers
+            )))
+        ),
+        "{ran:?}"
+    );
+    // It waits for people again.
+    assert!(one.gate().resume(late).now_or_never().is_none());
+    // What was decided before counts.
+    let permit = block_on(one.gate().resume(early)).unwrap();
+    let _ = block_on(permit.run(async |_| Ok::<_, String>(()))).unwrap();
+    one.close();
+    other.close();
+    let verdict = verdict(folder.path(), &keys.trusted());
+    // The vote is there, and somebody else may have cast it (S12); nothing is broken.
+    assert!(matches!(verdict, Verdict::CannotVerify { .. }), "{verdict}");
 }

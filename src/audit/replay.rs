@@ -1,16 +1,16 @@
 //! The meaning of a log: every record against the life of its request, in one pass.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::action::{ActionDigest, Bound, DisclosureDigest, InstanceId, RequestId};
 use crate::approval::{
-    At, Decision, Event, Illegal, MeaningRule, Reassessed, Recorded, RequestState, Requested,
-    Started, Status, Voted,
+    At, Basis, Decision, Event, Illegal, MeaningRule, Reassessed, Recorded, RequestState,
+    Requested, Started, Status, Voted,
 };
 use crate::canonical::{Admission, Object, admit};
 use crate::clock::Timestamp;
-use crate::log::{Kind, Rule, Seq};
+use crate::log::{KeyId, Kind, Rule, Seq};
 use crate::policy::PolicyRevision;
 
 use super::ended::{Ended, Mark, ShortDigest};
@@ -26,13 +26,15 @@ pub(super) struct Replay {
     ended: Ended,
     adopted: HashSet<(InstanceId, PolicyRevision)>,
     clocks: BTreeSet<At>,
+    /// The keys that somebody else may have had, and since when.
+    compromised: HashMap<KeyId, Timestamp>,
     requests: Requests,
     findings: Findings,
     watch: Watch,
 }
 
 /// A request whose life goes on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     /// Its fold, which is given a stand-in for the bound form: as a tree that is most of what a request takes.
     state: RequestState,
@@ -44,6 +46,8 @@ struct Open {
     view: View,
     /// The hidden members of its records.
     hidden: Vec<DisclosureDigest>,
+    /// The keys that its votes are signed with.
+    signers: Vec<(At, KeyId)>,
 }
 
 impl Open {
@@ -73,6 +77,7 @@ impl Open {
             form,
             view: View::Clear,
             hidden: Vec::new(),
+            signers: Vec::new(),
         })
     }
 
@@ -88,6 +93,25 @@ impl Open {
             recorded.action = None;
         }
         self.state.apply(recorded)
+    }
+
+    /// Whether it is a start that counts a vote which a thief may have cast, by what was known then.
+    fn counts_doubted(&self, recorded: &Recorded, compromised: &HashMap<KeyId, Timestamp>) -> bool {
+        let Event::Started(started) = &recorded.event else {
+            return false;
+        };
+        let Basis::RequireApproval { counted, .. } = &started.basis else {
+            return false;
+        };
+        let doubted = |vote: &At| {
+            let signer = self.signers.iter().find(|(seq, _)| seq == vote);
+            let since = signer.and_then(|(_, key)| compromised.get(key));
+            let cast = self.state.votes().iter().find(|one| one.seq == *vote);
+            since
+                .zip(cast)
+                .is_some_and(|(since, cast)| *since <= cast.ts)
+        };
+        counted.iter().any(|one| doubted(&one.vote))
     }
 
     fn bound(&self) -> Option<Bound> {
@@ -205,6 +229,18 @@ impl Replay {
         }
     }
 
+    /// Takes note that somebody else may have had a key.
+    pub(super) fn compromised(&mut self, key: KeyId, since: Timestamp) {
+        self.compromised.insert(key, since);
+    }
+
+    /// Takes note of who signed a vote, as long as the request is not over.
+    pub(super) fn signed(&mut self, request: RequestId, vote: At, key: KeyId) {
+        if let Some(open) = self.open.get_mut(&request) {
+            open.signers.push((vote, key));
+        }
+    }
+
     /// Takes note of what a record of a request hides, as long as the request is not over.
     pub(super) fn hides(
         &mut self,
@@ -224,6 +260,13 @@ impl Replay {
         let Some(open) = self.open.get_mut(&request) else {
             return self.begin(request, &recorded, observe);
         };
+        // Asked last of all rules, and before anything moves on.
+        if open.counts_doubted(&recorded, &self.compromised)
+            && open.clone().apply(&mut recorded.clone()).is_ok()
+        {
+            let why = "it counts a vote by a key that was known to have been compromised then";
+            return self.problem(seq, Rule::M13, why);
+        }
         if let Err(illegal) = open.apply(&mut recorded) {
             let view = open.view;
             return self.illegal(seq, &illegal, view);
@@ -376,6 +419,7 @@ impl Replay {
             ended,
             adopted: _,
             clocks: _,
+            compromised: _,
             mut requests,
             findings,
             watch: _,

@@ -10,8 +10,9 @@ use crate::approval::{At, Event, Recorded};
 use crate::clock::Timestamp;
 use crate::journal::{DecodeError, Decoded, decode};
 use crate::log::{
-    Broken, Depth, KnownOr, LogReader, Rule, Statement, Terms, TrustedKeys, Unjudged, Verdict,
-    VerifiedRecord, Window, WitnessPolicy, hidden_in, verify_structure,
+    Broken, Depth, KeyChange, Kind, KnownOr, LogReader, Revocation, Rule, Statement, Terms,
+    TrustedKeys, Unjudged, Verdict, VerifiedRecord, Window, WitnessPolicy, hidden_in,
+    verify_structure,
 };
 use crate::store::{Found, Query, Store, StoreSecret};
 
@@ -253,7 +254,16 @@ impl Pass {
         match decode(record, &lookup) {
             Ok(Decoded::Event(recorded)) => self.event(statement, *recorded, &lookup),
             // The walk over the structure has judged them.
-            Ok(Decoded::Genesis | Decoded::Keys(_)) => {}
+            Ok(Decoded::Genesis) => {}
+            Ok(Decoded::Keys(change)) => {
+                if let KeyChange::Revoked {
+                    old,
+                    why: Revocation::Compromised { since },
+                } = *change
+                {
+                    self.replay.compromised(old, since);
+                }
+            }
             Ok(Decoded::NotJudged(unjudged)) => self.not_judged(statement, &unjudged),
             Err(DecodeError { seq, rule, why }) => self.replay.problem(seq, rule, why),
         }
@@ -277,6 +287,10 @@ impl Pass {
         });
         if let Some(request) = request {
             self.replay.hides(request, || hidden_in(&statement.body));
+            if statement.kind == KnownOr::Known(Kind::Voted) {
+                let vote = At(statement.seq.get());
+                self.replay.signed(request, vote, statement.key);
+            }
         }
     }
 

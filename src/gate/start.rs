@@ -13,8 +13,8 @@ use crate::action::{
     Action, ActorChain, ExecutionId, PersonId, Pseudonym, Rebuilt, SessionId, join_input,
 };
 use crate::approval::{
-    Basis as StartBasis, Choice, Event, Hidden, ReassessCause, Reassessed, Renewed, RequestState,
-    Started as StartedEvent, Status, count_votes,
+    At, Basis as StartBasis, Choice, Event, Hidden, ReassessCause, Reassessed, Renewed,
+    RequestState, Started as StartedEvent, Status, count_votes,
 };
 use crate::identity::{self, Confirmed, Freshness};
 use crate::journal::Scope;
@@ -69,6 +69,8 @@ impl Pass {
         // What is filed in the same commit was moved by nobody yet.
         if deferred.is_none() {
             scopes.insert(key(Scope::Request(request)));
+            // A key that is declared compromised takes votes away.
+            scopes.insert(key(Scope::Keys));
         }
         for round in 0..=ROUNDS {
             let versions = match (&deferred, round) {
@@ -87,10 +89,13 @@ impl Pass {
                 None => ledger.request(request).await.map_err(unread)?,
             };
             let mut complete = None;
+            let mut doubted = BTreeSet::new();
             if let Some(folded) = &current {
                 if !binds(&folded.state, &action, &chain, &session) {
                     return Err(Refusal::CouldNotDecide(Cause::ValueErased));
                 }
+                let keys = version(&key(Scope::Keys));
+                doubted = ledger.doubted_votes(folded, keys).await.map_err(unread)?;
                 match ledger.complete(folded).await {
                     Ok(size) => complete = Some(size),
                     Err(LedgerError::Moved) => continue,
@@ -110,6 +115,7 @@ impl Pass {
                     action: &action,
                 },
                 state: &state,
+                doubted: &doubted,
             };
             let judged = attempt.judge().await?;
             // What was drafted at the filing stays at hand for the case that something moves.
@@ -209,6 +215,8 @@ struct Shared<'a> {
 struct Attempt<'a> {
     pass: Shared<'a>,
     state: &'a RequestState,
+    /// Votes that a thief of the desk's key may have cast.
+    doubted: &'a BTreeSet<At>,
 }
 
 enum Judged {
@@ -367,6 +375,9 @@ impl Attempt<'_> {
         let mut confirmed = Confirmations::default();
         for vote in self.state.votes() {
             if vote.decision != Choice::Approve || vote.voided.is_some() {
+                continue;
+            }
+            if self.doubted.contains(&vote.seq) {
                 continue;
             }
             // An erased identity cannot be asked about, so it does not count.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::action::{Disclosure, DisclosureDigest, RequestId};
-use crate::approval::{Recorded, RequestState};
+use crate::approval::{At, Recorded, RequestState};
 use crate::journal::{self, Decoded, Scope};
-use crate::log::{Kept, Receipt, Seq, StoredRecord, VerifiedRecord};
+use crate::log::{Kept, Kind, KnownOr, Receipt, Seq, StoredRecord, VerifiedRecord};
 use crate::store::{Query, ScopeKey};
 
 use super::value_keys::Keeping;
@@ -85,6 +85,32 @@ impl Shared {
         Err(LedgerError::Illegal(
             "the request kept changing while it was read".to_owned(),
         ))
+    }
+
+    /// The votes of a request that are signed by a key of which a record says that somebody else may have had it by then.
+    ///
+    /// `changes` says how often the keys have changed by what the store says: if this process has seen fewer, it looks first.
+    pub(crate) async fn doubted_votes(
+        &self,
+        folded: &Folded,
+        changes: u64,
+    ) -> Result<BTreeSet<At>, LedgerError> {
+        if (self.trust().ring().changes() as u64) < changes {
+            self.read_news().await?;
+        }
+        let trust = self.trust();
+        if !trust.ring().has_doubts() || folded.state.votes().is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let request = folded.state.request();
+        let rows = self.store.find(Query::Request(request)).await?.records()?;
+        let verified = self.verify_all(&rows).await?;
+        let votes = verified.iter().map(VerifiedRecord::statement);
+        Ok(votes
+            .filter(|vote| vote.kind == KnownOr::Known(Kind::Voted))
+            .filter(|vote| trust.ring().doubts(&vote.key, vote.ts))
+            .map(|vote| At(vote.seq.get()))
+            .collect())
     }
 
     /// The verified records of a request, in order.

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::clock::Timestamp;
+
 use super::{
     genesis::Genesis,
     id::Seq,
-    key_change::KeyChange,
+    key_change::{KeyChange, Revocation},
     keys::{KeyId, PublicKey, Role},
 };
 
@@ -27,6 +29,8 @@ struct RingKey {
     from: Seq,
     /// The first record for which it is no longer in force.
     until: Option<Seq>,
+    /// Since when somebody else may have signed with it.
+    compromised_since: Option<Timestamp>,
 }
 
 impl KeyRing {
@@ -52,6 +56,7 @@ impl KeyRing {
                 roles,
                 from: Seq::GENESIS,
                 until: None,
+                compromised_since: None,
             })
             .collect();
         Self {
@@ -148,7 +153,17 @@ impl KeyRing {
         let next = at.next();
         let mut after = self.clone();
         let gone = match change.old_key() {
-            Some(old) => Some(after.end(old, at).ok_or(KeyChangeError::NotInForce)?),
+            Some(old) => {
+                let ended = after.end(old, at).ok_or(KeyChangeError::NotInForce)?;
+                if let KeyChange::Revoked {
+                    why: Revocation::Compromised { since },
+                    ..
+                } = change
+                {
+                    ended.compromised_since = Some(*since);
+                }
+                Some(ended.roles.clone())
+            }
             None => None,
         };
         let coming = match change {
@@ -162,6 +177,7 @@ impl KeyRing {
                 roles,
                 from: next,
                 until: None,
+                compromised_since: None,
             });
         }
         if !after
@@ -176,14 +192,29 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Ends a key with the record `at`, and returns its roles; `None` if it is not in force there.
-    fn end(&mut self, id: &KeyId, at: Seq) -> Option<BTreeSet<Role>> {
+    /// Whether somebody else may have signed with this key at this time, as a later record says.
+    #[must_use]
+    pub fn doubts(&self, id: &KeyId, ts: Timestamp) -> bool {
+        let since = |ring: &RingKey| ring.compromised_since;
+        let mut doubted = self.keys.iter().filter(|ring| since(ring).is_some());
+        doubted.any(|ring| ring.key.id() == *id && since(ring).is_some_and(|since| since <= ts))
+    }
+
+    /// Whether any key was compromised.
+    #[must_use]
+    pub fn has_doubts(&self) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|ring| ring.compromised_since.is_some())
+    }
+
+    /// Ends a key with the record `at`, and returns it; `None` if it is not in force there.
+    fn end(&mut self, id: &KeyId, at: Seq) -> Option<&mut RingKey> {
         let ring = self
             .keys
             .iter_mut()
             .find(|ring| ring.key.id() == *id && ring.covers(at))?;
         ring.until = Some(at.next());
-        Some(ring.roles.clone())
+        Some(ring)
     }
 }
 

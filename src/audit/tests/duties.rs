@@ -380,3 +380,38 @@ fn counted_selectors_are_those_confirmed_at_the_start() {
     let seq = log.record(&Event::Started(Box::new(start)), Some(request));
     broken(&mut log, seq, Rule::M5);
 }
+
+#[test]
+fn m13_no_vote_that_a_thief_may_have_cast_counts_at_a_later_start() {
+    let mut log = Fixture::new();
+    let request = log.ask();
+    let stolen = log.later(0);
+    let vote = log.vote(request, RITA, Choice::Approve);
+    log.wait(1);
+    log.compromise_desk(stolen);
+    let seq = log.start(request, &[(vote, RITA)]);
+    broken(&mut log, seq, Rule::M13);
+}
+
+#[test]
+fn m13_is_about_votes_from_then_on_and_starts_that_come_later() {
+    // The vote was cast before the key was stolen.
+    let mut log = Fixture::new();
+    let request = log.ask();
+    let vote = log.vote(request, RITA, Choice::Approve);
+    log.wait(1);
+    log.compromise_desk(log.later(0));
+    log.start(request, &[(vote, RITA)]);
+    log.finish(request, Outcome::Succeeded);
+    assert_eq!(log.audit().exit_code(), 0, "{}", log.audit());
+
+    // When it was started nobody knew. That the vote is a doubt is for S12 to say.
+    let mut log = Fixture::new();
+    let request = log.ask();
+    let stolen = log.later(0);
+    let vote = log.vote(request, RITA, Choice::Approve);
+    log.start(request, &[(vote, RITA)]);
+    log.finish(request, Outcome::Succeeded);
+    log.compromise_desk(stolen);
+    assert_eq!(log.audit().exit_code(), 2, "{}", log.audit());
+}

@@ -15,9 +15,9 @@ use crate::clock::Timestamp;
 use crate::journal::{Writer, encode};
 use crate::lineage::edges_of;
 use crate::log::{
-    Chain, Columns, Enforcement, Entry, Genesis, HeadRow, Kind, LogId, LogReader, Origin,
-    ReadError, RequestRef, Role, Row, RowRecord, SecretKey, Seq, Signer, StatementLimit,
-    StoredRecord, Subtree, TrustedKeys, sign_batch,
+    Chain, Columns, Enforcement, Entry, Genesis, HeadRow, KeyChange, Kind, LogId, LogReader,
+    Origin, ReadError, RequestRef, Revocation, Role, Row, RowRecord, SecretKey, Seq, Signer,
+    StatementLimit, StoredRecord, Subtree, TrustedKeys, sign_batch,
 };
 use crate::store::{
     self, Batch, MemoryStore, NewRecord, RequestRow, Step, Store, StoreSecret, Tag,
@@ -144,6 +144,16 @@ impl Fixture {
             .take()
             .unwrap_or_else(|| self.project(&recorded));
         self.append(&entry, rows)
+    }
+
+    /// Records that somebody else may have had the key of the desk since a time.
+    pub(super) fn compromise_desk(&mut self, since: Timestamp) {
+        let change = KeyChange::Revoked {
+            old: self.desk.public().id(),
+            why: Revocation::Compromised { since },
+        };
+        let entry = change.to_entry(self.enforcement());
+        let _ = self.entry(&entry);
     }
 
     /// Records an entry as it stands, without projections.
