@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use common::{PEOPLE, RULES, World, pay, start};
-use countersign::action::{Action, RequestId};
+use countersign::action::{Action, ActionBuilder, PrincipalId, RequestId, Resource};
 use countersign::approval::LegalBasis;
 use countersign::audit::{Audit, AuditReport};
 use countersign::clock::ManualClock;
@@ -417,6 +417,94 @@ fn an_erasure_that_is_refused_leaves_the_keys() {
     assert_eq!(fs::read(place.values()).unwrap(), before);
     world.close();
     place.assert_intact();
+}
+
+fn customer(number: u32) -> PrincipalId {
+    PrincipalId::new("crm", format!("customer-{number}")).unwrap()
+}
+
+/// A payment with a note about these customers.
+fn payment_about(amount: i64, customers: &[u32]) -> Action {
+    let action = Action::named("pay")
+        .parameter("amount", amount)
+        .on(Resource::new("account", format!("account-{amount}")));
+    let about = |action: ActionBuilder, number: &u32| action.about(&customer(*number));
+    customers.iter().fold(action, about).build().unwrap()
+}
+
+#[test]
+fn all_that_was_hidden_about_somebody_is_erased_by_one_commit() {
+    let place = Place::new();
+    let world = place.open();
+    let _one = paid(&world, payment_about(5, &[1]));
+    let _both = paid(&world, payment_about(6, &[2, 1]));
+    let _other = paid(&world, payment_about(7, &[2]));
+    let _nobody = paid(&world, pay(8));
+    world.close();
+    let copy = place.back_up("backup.sqlite");
+    let world = place.open();
+    let subject = Erase::Subject(customer(1));
+    let erased = erase(&world, &subject).unwrap();
+    assert_eq!(erased.records.len(), 1);
+    let again = erase(&world, &subject).unwrap_err();
+    assert!(again.to_string().contains("nothing left"), "{again}");
+    world.close();
+    for log in [&copy, &place.log()] {
+        let left = readable(log, &place.values());
+        for gone in ["customer-1", "account-5", "account-6", r#""amount",6"#] {
+            assert!(!has(&left, gone), "{gone}");
+        }
+        for stays in ["customer-2", "account-7", r#""amount",8"#] {
+            assert!(has(&left, stays), "{stays}");
+        }
+        // Who approved stays known, for all four.
+        let who = left.iter().filter(|it| it.contains("rita")).count();
+        assert_eq!(who, 4);
+    }
+    assert!(!holds(place.0.path(), "customer-1"));
+    place.assert_intact();
+}
+
+#[test]
+fn what_an_open_request_needs_about_somebody_is_not_erased() {
+    let place = Place::new();
+    let world = place.open();
+    let _over = paid(&world, payment_about(5, &[1]));
+    let open = world.file(payment_about(6, &[1]));
+    let subject = Erase::Subject(customer(1));
+    let refused = erase(&world, &subject).unwrap_err();
+    assert!(refused.to_string().contains(&open.to_string()), "{refused}");
+    assert!(has(&readable(&place.log(), &place.values()), "account-5"));
+    block_on(world.gate().withdraw(open)).unwrap();
+    erase(&world, &subject).unwrap();
+    world.close();
+    assert!(!has(&readable(&place.log(), &place.values()), "customer-1"));
+    place.assert_intact();
+}
+
+#[test]
+fn a_running_process_does_not_go_on_with_keys_that_another_destroyed() {
+    let place = Place::new();
+    let one = place.open();
+    let _request = paid(&one, secret_payment());
+    let other = place.open();
+    let disclosed = || {
+        let receipt = other
+            .countersign
+            .receipt_disclosing(Seq::new(FIRST), |it| it.ends_with("iban"));
+        block_on(receipt).unwrap().disclosures.len()
+    };
+    assert_eq!(disclosed(), 1);
+    let conn = rusqlite::Connection::open(place.log()).unwrap();
+    let rows = "CREATE TEMP TABLE kept AS SELECT * FROM disclosure WHERE place / 4096 = ?1";
+    conn.execute(rows, [i64::try_from(FIRST).unwrap()]).unwrap();
+    erase(&one, &the_secret()).unwrap();
+    // Somebody puts the row back; only a process that remembers the key could open it.
+    conn.execute("INSERT OR IGNORE INTO disclosure SELECT * FROM kept", [])
+        .unwrap();
+    assert_eq!(disclosed(), 0);
+    one.close();
+    other.close();
 }
 
 #[test]

@@ -8,11 +8,15 @@ use super::{
     id::RequestId,
     limits,
     names::{ActionName, Name, TraceId},
+    principal::PrincipalId,
     resource::Resource,
     tool::Tool,
     value::IntoJson,
 };
 use crate::canonical::{Admission, Json, Object, admit};
+
+/// The member of the context that names whom an action's values are about, as an array of principal ids.
+pub const DATA_SUBJECTS: &str = "data_subjects";
 
 /// An action in the making; [`build`](ActionBuilder::build) reports the first thing that did not fit.
 #[must_use = "an action is made by `build`"]
@@ -100,6 +104,28 @@ impl ActionBuilder {
     /// It stands in the signed statement, which holds integers only.
     pub fn context_clear(self, name: impl AsRef<str>, value: impl IntoJson) -> Self {
         self.and_context(name.as_ref(), value, Clarity::Clear)
+    }
+
+    /// Says that values of the action are about this person, who need not be one that the directory knows; may be called again.
+    ///
+    /// It is a hidden member of the context, [`DATA_SUBJECTS`]: who decides sees it, and records show its digest alone. By it
+    /// [`Erase::Subject`](crate::ledger::Erase::Subject) finds all that was hidden about somebody.
+    pub fn about(self, subject: &PrincipalId) -> Self {
+        self.and(|action| {
+            let unfit = |reason| ActionError::named("context", DATA_SUBJECTS, reason);
+            let name = Name::new(DATA_SUBJECTS).map_err(|fault| unfit(fault.into()))?;
+            let none = || (Json::Array(Vec::new()), Clarity::Hidden);
+            match action.context.entry(name).or_insert_with(none) {
+                (Json::Array(subjects), Clarity::Hidden) => {
+                    let subject = subject.to_json();
+                    if !subjects.contains(&subject) {
+                        subjects.push(subject);
+                    }
+                    Ok(())
+                }
+                _ => Err(unfit(Unfit::Twice)),
+            }
+        })
     }
 
     /// Adds a dataset that the action reads; the order is kept.

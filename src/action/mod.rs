@@ -62,7 +62,7 @@ mod walk;
 pub use self::salt::SeededSalts;
 pub use self::{
     bound::{ActionDigest, BindError, Bound, Stamp, action_digest, bind, join_input},
-    builder::ActionBuilder,
+    builder::{ActionBuilder, DATA_SUBJECTS},
     chain::{ActorChain, ChainTooLong},
     dataset::{Dataset, DatasetKind, DatasetRef},
     description::{Action, ParameterError},

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::action::{DisclosureDigest, PersonId, Pseudonym, RequestId, SaltSource};
+use crate::action::{DisclosureDigest, PersonId, PrincipalId, Pseudonym, RequestId, SaltSource};
 use crate::approval::{Erased, Event, Hidden, LegalBasis, Whose};
 use crate::audit::person_tag;
 use crate::canonical::Json;
@@ -25,6 +25,10 @@ const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
 };
 /// How often it is tried again because the log went on meanwhile.
 const ROUNDS: usize = 8;
+/// What stands in every record that files a request.
+const FILES: &str = r#""kind":"requested""#;
+/// Where such a record says whom its action's values are about.
+const SUBJECTS: &str = "/bound/context/data_subjects";
 /// A vote's salt says nothing about anybody, and without it nobody could show what the reviewer was shown.
 const SHOWN_SALT: &str = "shown_salt";
 
@@ -44,6 +48,9 @@ pub enum Erase {
     /// Who a person is, wherever records say it, and what the person wrote at a desk. From then on the log calls the person
     /// otherwise, so that what comes later is not tied to what was.
     Person(PersonId),
+    /// All that was hidden about somebody in requests whose actions say whom they are about
+    /// ([`ActionBuilder::about`](crate::action::ActionBuilder::about)), and in what was decided about them; who decided stays known.
+    Subject(PrincipalId),
 }
 
 /// What was erased.
@@ -70,6 +77,13 @@ struct Found {
     renamed: Option<(Pseudonym, Row)>,
 }
 
+/// The requests about somebody, as far as the log was read.
+#[derive(Default)]
+struct About {
+    requests: BTreeSet<RequestId>,
+    read: u64,
+}
+
 impl Shared {
     /// Erases and records it, in one commit.
     pub(crate) async fn erase(
@@ -78,12 +92,13 @@ impl Shared {
         basis: &LegalBasis,
         reason: &str,
     ) -> Result<Erasure, LedgerError> {
+        let mut about = About::default();
         for _ in 0..ROUNDS {
             let turn = self.values.erasing()?;
             if let Some(turn) = &turn {
                 self.settle(turn).await?;
             }
-            let found = self.find_erasable(what).await?;
+            let found = self.find_erasable(what, &mut about).await?;
             match self.write_erasure(found, turn, basis, reason).await {
                 Err(LedgerError::Moved) => {}
                 written => return written,
@@ -222,7 +237,7 @@ impl Shared {
         })
     }
 
-    async fn find_erasable(&self, what: &Erase) -> Result<Found, LedgerError> {
+    async fn find_erasable(&self, what: &Erase, about: &mut About) -> Result<Found, LedgerError> {
         match what {
             Erase::Values { record, members } => self.find_values(*record, members).await,
             Erase::Request(request) => {
@@ -233,6 +248,7 @@ impl Shared {
                 Ok(found)
             }
             Erase::Person(person) => self.find_person(person).await,
+            Erase::Subject(subject) => self.find_subject(subject, about).await,
         }
     }
 
@@ -250,6 +266,44 @@ impl Shared {
                 "record {seq} has not all of these hidden members, or they were erased already"
             )))
         }
+    }
+
+    async fn find_subject(
+        &self,
+        subject: &PrincipalId,
+        about: &mut About,
+    ) -> Result<Found, LedgerError> {
+        let subject = subject.to_json();
+        let named = |member: &OpenedMember, _: &Statement| {
+            let subjects = member.value().as_array();
+            member.pointer() == SUBJECTS && subjects.is_some_and(|all| all.contains(&subject))
+        };
+        let head = self.store.head().await?.ok_or(LedgerError::Rollback)?;
+        while about.read < head.size {
+            let page = self.store.read(Seq::new(about.read), PAGE).await?;
+            let last = page.last().ok_or(LedgerError::Rollback)?;
+            about.read = last.seq.next().get().min(head.size);
+            for row in page.iter().filter(|row| row.seq.get() < head.size) {
+                if std::str::from_utf8(&row.statement).is_ok_and(|it| it.contains(FILES)) {
+                    let mut filed = Found::default();
+                    self.look(&mut filed, row, &named).await?;
+                    if !filed.values.is_empty() {
+                        about.requests.extend(filed.requests);
+                    }
+                }
+            }
+        }
+        let mut found = Found {
+            read: Some(head.size),
+            ..Found::default()
+        };
+        let theirs = |member: &OpenedMember, statement: &Statement| !says_who(member, statement);
+        for request in &about.requests {
+            for row in self.store.find(Query::Request(*request)).await?.records()? {
+                self.look(&mut found, &row, &theirs).await?;
+            }
+        }
+        Ok(found)
     }
 
     async fn find_person(&self, person: &PersonId) -> Result<Found, LedgerError> {
@@ -322,6 +376,13 @@ fn says_erased(statement: &Statement, digest: &str) -> bool {
     let digests = statement.body.get("digests").and_then(Json::as_array);
     statement.kind == KnownOr::Known(Kind::Erased)
         && digests.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(digest)))
+}
+
+/// Whether a hidden member says who stands behind a pseudonym.
+fn says_who(member: &OpenedMember, statement: &Statement) -> bool {
+    let body = Json::from(statement.body.clone());
+    let object = at(&body, member.object()).and_then(Json::as_object);
+    member.name() == "id" && object.is_some_and(|object| object.contains("person"))
 }
 
 /// Whether a hidden member says who the person is, or is what the person wrote.
