@@ -57,7 +57,7 @@ MOST_SIGNATURES = 8
 RULES = [
     *"F1 F2 F3 F4 F5 F6 F7 F8".split(),
     *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13".split(),
-    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10".split(),
+    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M13".split(),
     "F9",
     # Of receipts and of exports. Those that bind a writer (T10), or say what a verifier leaves alone (T9, J5), are asked nowhere.
     *"R1 R2 R3 R4 R5 R6 R7".split(),
@@ -580,6 +580,14 @@ def read_disclosure(text):
     return Disclosure(disclosure_digest(text), name, value)
 
 
+def read_sealed(text):
+    """The digest of a sealed disclosure (section 4), or None if it is none. What it seals is for whoever has the keys."""
+    digest = text[1:44]
+    if not text.startswith("~") or not is_disclosure_digest(digest) or unbase64(text[44:], url=True) is None:
+        return None
+    return digest
+
+
 def disclosure_digest(text):
     return base64.urlsafe_b64encode(sha256(text.encode("ascii"))).rstrip(b"=").decode()
 
@@ -608,7 +616,8 @@ class Record:
         self.statement = statement
         self.signatures = signatures
         self.columns = columns
-        self.texts = texts  # of the disclosures filed under it
+        self.texts = [text for text in texts if not text.startswith("~")]  # of the disclosures filed under it
+        self.sealed = [read_sealed(text) for text in texts if text.startswith("~")]  # the digests of those that are sealed
         self.withheld = withheld  # digests of those that an export does not hand over
         try:
             value = read_json(statement)
@@ -785,7 +794,7 @@ def leaves_of(value):
 # F9: a disclosure has one spelling, and the member that it discloses is in its object once.
 @rule("F9")
 def f9_disclosures(record):
-    if any(read_disclosure(text) is None for text in record.texts):
+    if None in record.sealed or any(read_disclosure(text) is None for text in record.texts):
         return "a disclosure of it is malformed"
     for item, digests in record.covers():
         names = [record.opened[digest].name for digest in digests if digest in record.opened]
@@ -956,7 +965,8 @@ def s9_withheld(record):
 @rule("S9")
 def s9_stray(record):
     named = set(record.hidden())
-    filed = collections.Counter(one.digest for one in map(read_disclosure, record.texts) if one)
+    opened = [one.digest for one in map(read_disclosure, record.texts) if one]
+    filed = collections.Counter(opened + [digest for digest in record.sealed if digest])
     if any(many > 1 or digest not in named for digest, many in filed.items()):
         return "a disclosure filed under it is not named by it"
 
@@ -1724,6 +1734,17 @@ def m10_over(life, record):
         return "it erases a value of a request that is not over"
 
 
+# M13: no vote counts at a start whose key was by then known to have been stolen when it was cast.
+@rule("M13")
+def m13_stolen(log, record):
+    if record.kind != "started":
+        return None
+    for entry in record.body["counted"]:
+        signer, cast = log.cast.get(entry["vote"], (None, None))
+        if signer in log.stolen and log.stolen[signer] <= cast:
+            return "it counts a vote by a key that was known to have been compromised then"
+
+
 def advance(life, record):
     """Moves a request on by a record that its rules allow (the third column of the table)."""
     kind, body, ts = record.kind, record.body, record.ts
@@ -2393,8 +2414,11 @@ class Log:
         self.erasures = False
         self.missing = {}  # hidden members without a disclosure that nothing has erased so far: {digest: seq}
         self.withheld = 0
+        self.sealed = 0
         self.signed = {}  # by key id, the last record that it signed: (seq, ts)
         self.thefts = []
+        self.stolen = {}  # by key id, since when somebody else may have had the key, as far as a record has said so
+        self.cast = {}  # by number, each vote's key and time
         self.outside = 0  # what the last checkpoint covers that somebody kept elsewhere
         self.witnessed = []  # [(size, since when a quorum has cosigned)]
         self.anchored = 0
@@ -2579,8 +2603,9 @@ class Log:
         self.holds(seq, s9_withheld, record)
         self.holds(seq, f9_disclosures, record)
         self.withheld += len(record.withheld)
+        self.sealed += len(record.sealed)
         for digest in record.hidden():
-            if digest not in record.opened and digest not in record.withheld:
+            if digest not in record.opened and digest not in record.withheld and digest not in record.sealed:
                 self.missing.setdefault(digest, seq)
 
     def open_disclosures(self, record):
@@ -2703,6 +2728,8 @@ class Log:
         if record.newcomer:
             roles = set(body["roles"]) if record.kind == "key_added" else old.roles if old else set()
             self.keys[key_id(record.newcomer)] = Key(record.newcomer, roles, seq + 1)
+        if "compromised_since" in body:
+            self.stolen[body["old"]] = micros(body["compromised_since"])
         if "compromised_since" in body and body["old"] in self.signed:
             self.thefts.append(Theft(micros(body["compromised_since"]), *self.signed[body["old"]]))
 
@@ -2756,6 +2783,10 @@ class Log:
                 return self.doubt(f"record {record.seq} is allowed at most by a record before it that is not judged")
             if not self.holds(record.seq, check, life, record):
                 return
+        if not self.holds(record.seq, m13_stolen, self, record):
+            return
+        if record.kind == "voted":
+            self.cast[record.seq] = (record.says["key"], record.ts)
         self.lives[record.request] = life
         advance(life, record)
 
@@ -2764,7 +2795,7 @@ class Log:
     def verdict(self):
         """Section 9."""
         size = self.tree.size
-        found = {"verdict": None, "exit": None, "size": size, "anchored": self.anchored, "withheld": self.withheld}
+        found = {"verdict": None, "exit": None, "size": size, "anchored": self.anchored, "withheld": self.withheld, "sealed": self.sealed}
         found.update(seq=None, rule=None, why=None)
         if self.faults:
             seq, _, number, why = min(self.faults)
@@ -3079,7 +3110,8 @@ def in_words(found):
     if found["exit"] == 2:
         return f"cannot verify: {found['why']}"
     withheld = f"; {found['withheld']} disclosures were withheld" if found["withheld"] else ""
-    return f"{found['verdict']}: {found['size']} records, {found['anchored']} of them covered by a checkpoint from outside{withheld}"
+    sealed = f"; {found['sealed']} disclosures are sealed" if found["sealed"] else ""
+    return f"{found['verdict']}: {found['size']} records, {found['anchored']} of them covered by a checkpoint from outside{withheld}{sealed}"
 
 
 if __name__ == "__main__":

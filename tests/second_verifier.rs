@@ -202,6 +202,29 @@ fn what_an_unknown_record_may_have_changed_is_a_doubt() {
 }
 
 #[test]
+fn a_sealed_value_stands_for_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = empty_store();
+    let place = Folder {
+        path: folder.path(),
+        empty: &empty,
+    };
+    let (mut image, keys) = golden::sound();
+    let many = image.disclosures.len();
+    for (_, text) in &mut image.disclosures {
+        *text = golden::sealed(text);
+    }
+    let case = place.lay("sealed", "sealed".to_owned(), &image, &keys, &[]);
+    let (found, why) = case.verify();
+    assert_eq!(found, Found::exit(3), "{why}");
+    if is_there() {
+        let (found, json) = &asked_in_python(folder.path(), &[case.line()])[0];
+        assert_eq!(*found, Found::exit(3), "{json}");
+        assert_eq!(json["sealed"].as_u64(), Some(many as u64));
+    }
+}
+
+#[test]
 fn each_rule_refuses_a_golden_log() {
     let folder = tempfile::tempdir().unwrap();
     let cases = golden_cases(folder.path());

@@ -38,6 +38,8 @@ impl Golden {
     pub fn without(&self) -> Found {
         match self.made {
             Made::Handed(Handed::Receipt(_)) => Found::exit(0),
+            // The vote stays one that a thief may have cast (S12).
+            _ if self.rule == "M13" => Found::exit(2),
             Made::Store(_) | Made::Handed(_) => Found::exit(3),
         }
     }
@@ -346,6 +348,7 @@ pub fn cases() -> Vec<Golden> {
     stored(&mut cases);
     changes(&mut cases);
     meaning(&mut cases);
+    stolen(&mut cases);
     tiles(&mut cases);
     lines(&mut cases);
     receipts(&mut cases);
@@ -388,6 +391,17 @@ pub fn doubtful() -> Vec<Golden> {
             });
             let digests = script.take(at);
             script.erased(&digests)
+        },
+    );
+    written(
+        &mut cases,
+        Rule::M13,
+        "a start that counts votes of a key that was found to be stolen later",
+        |script| {
+            let since = script.now;
+            let votes = script.approved();
+            script.start(&votes, &Script::requirement());
+            script.key_compromised(Hand::Desk, since)
         },
     );
     for case in &mut cases {
@@ -710,6 +724,35 @@ fn stored(cases: &mut Vec<Golden>) {
         image.subtrees[0].2[0] ^= 1;
         (image, 255)
     });
+    altered(
+        cases,
+        Rule::S9,
+        "a sealed value that no record names",
+        |script| {
+            let clock = script.clock();
+            let at = script.acknowledged(clock);
+            let mut image = seal(&script.keys, &script.drafts);
+            let (place, text) = image.disclosures[0].clone();
+            image.disclosures[0] = (place, sealed(&text));
+            image.disclosures.push((place + 1, sealed("another")));
+            (image, at)
+        },
+    );
+    altered(
+        cases,
+        Rule::F9,
+        "a sealed value in another spelling",
+        |script| {
+            let clock = script.clock();
+            let at = script.acknowledged(clock);
+            let mut image = seal(&script.keys, &script.drafts);
+            let (place, text) = image.disclosures[0].clone();
+            image
+                .disclosures
+                .push((place + 1, format!("{}=", sealed(&text))));
+            (image, at)
+        },
+    );
     altered(cases, Rule::S9, "a missing disclosure", |script| {
         let clock = script.clock();
         let at = script.acknowledged(clock);
@@ -943,6 +986,22 @@ fn meaning(cases: &mut Vec<Golden>) {
             script.erased(&digests)
         },
     );
+}
+
+/// A start that counts votes that a thief may have cast, before the theft is known or after.
+fn stolen(cases: &mut Vec<Golden>) {
+    let what = "a start that counts votes of a key that was stolen by then";
+    written(cases, Rule::M13, what, |script| {
+        let since = script.now;
+        let votes = script.approved();
+        script.key_compromised(Hand::Desk, since);
+        script.start(&votes, &Script::requirement())
+    });
+}
+
+/// What a store may keep of a disclosure.
+pub fn sealed(text: &str) -> String {
+    format!("~{}{}", digest_text(text), "c2VhbGVk")
 }
 
 fn broken_at(seq: usize, rule: &str) -> Found {
