@@ -57,7 +57,7 @@ MOST_SIGNATURES = 8
 RULES = [
     *"F1 F2 F3 F4 F5 F6 F7 F8".split(),
     *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13".split(),
-    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M13".split(),
+    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M12 M13".split(),
     "F9",
     # Of receipts and of exports. Those that bind a writer (T10), or say what a verifier leaves alone (T9, J5), are asked nowhere.
     *"R1 R2 R3 R4 R5 R6 R7".split(),
@@ -1103,6 +1103,7 @@ UINT = plain(is_uint)
 INTEGER = plain(is_integer)
 OBJECT = plain(lambda value: isinstance(value, dict))
 ANY = plain(lambda value: True)
+TRUE = plain(lambda value: value is True)
 DIGEST = matching(HEX_DIGEST)
 UUID_TEXT = matching(UUID)
 TIME_TEXT = plain(lambda value: micros(value) is not None)
@@ -1241,7 +1242,7 @@ REQUIREMENT = members(
         "quorum": plain(lambda value: isinstance(value, str) and read_quorum(value) is not None),
         "self_approval": word("refused recorded"),
     },
-    {"not_before": TIME_TEXT},
+    {"not_before": TIME_TEXT, "witnessed": TRUE},
 )
 ENGINE = {"engine": TEXT, "revision": DIGEST}
 DECISION = members({**ENGINE, "rules": array(RULE_NAME)})
@@ -1256,7 +1257,6 @@ INTERESTS = array(
 )
 COUNTED = array(members({"as": SELECTORS, "person": PERSON, "vote": UINT}))
 RESULT = members({"sha256": DIGEST})
-TRUE = plain(lambda value: value is True)
 PAIRS = array(plain(lambda value: isinstance(value, list) and len(value) == 2 and all(SMALL(index, {}) for index in value)))
 INSTANCE = {"instance": UUID_TEXT}
 EXECUTION = {"execution": UUID_TEXT, **INSTANCE}
@@ -1289,7 +1289,7 @@ BODIES = {
     "requested": by_verdict(
         {"bound": BOUND, "decision": DECISION, **INSTANCE, "interests": INTERESTS},
         {
-            "allow": ({"use_by": TIME_TEXT}, {}),
+            "allow": ({"use_by": TIME_TEXT}, {"witnessed": TRUE}),
             "deny": ({}, {"cause": word(CAUSES)}),
             "require_approval": ({"requirement": REQUIREMENT, "expires": TIME_TEXT}, {}),
         },
@@ -1316,7 +1316,11 @@ BODIES = {
     "started": by_verdict(
         {"counted": COUNTED, "decision": DECISION, **EXECUTION, "interests": INTERESTS, "lease_until": TIME_TEXT},
         # That what was denied cannot start is said by M3.
-        {"allow": ({}, {}), "deny": ({}, {"requirement": ANY}), "require_approval": ({"requirement": REQUIREMENT}, {})},
+        {
+            "allow": ({}, {"witnessed": UINT}),
+            "deny": ({}, {"requirement": ANY}),
+            "require_approval": ({"requirement": REQUIREMENT}, {"witnessed": UINT}),
+        },
     ),
     "lease_renewed": members({**EXECUTION, "lease_until": TIME_TEXT}),
     "finished": members(
@@ -1500,6 +1504,7 @@ def is_as_strict(new, former):
         and set(new["exclude"]) >= set(former["exclude"])
         and set(new["must_supply"]) >= set(former["must_supply"])
         and (new["self_approval"] == "refused" or former["self_approval"] == "recorded")
+        and ("witnessed" in new or "witnessed" not in former)
     )
 
 
@@ -1548,6 +1553,8 @@ class Life:
         self.late = False
         self.clouded = False
         self.hidden = set()  # the digests of what its records hide
+        self.to_be_witnessed = False
+        self.last = -1  # the seq of its last record
 
     def waits(self, ts, *states):
         """Whether it is in one of these states (pending, approved), and its clock has not run out."""
@@ -1708,6 +1715,24 @@ def m7_supplied(life, record):
             return f"the {wanted} that must be supplied is missing"
 
 
+# M12: what was to be witnessed before its start says that a tree which holds the decision was.
+@rule("M12")
+def m12_witnessed(life, record):
+    body = record.body
+    if record.kind != "started":
+        return None
+    known = body.get("witnessed")
+    if known is None:
+        return "witnesses had to know of the decision first" if life.to_be_witnessed or asks_witnesses(body) else None
+    if not life.last < known <= record.seq:
+        return "the tree that witnesses knew does not hold the decision, or was not there yet"
+
+
+def asks_witnesses(body):
+    """Whether a body says that the request is to be witnessed before its start."""
+    return "witnessed" in body.get("requirement", {}) or (body.get("verdict") == "allow" and body.get("witnessed") is True)
+
+
 # M8: a policy is adopted by an instance before it decides there.
 @rule("M8")
 def m8_adopted(log, record):
@@ -1748,6 +1773,8 @@ def m13_stolen(log, record):
 def advance(life, record):
     """Moves a request on by a record that its rules allow (the third column of the table)."""
     kind, body, ts = record.kind, record.body, record.ts
+    life.last = record.seq
+    life.to_be_witnessed |= asks_witnesses(body)
     if kind == "requested":
         life.interests = life.interests.then(body["interests"])
         life.requirement = body.get("requirement")
@@ -2777,7 +2804,7 @@ class Log:
     def judge_life(self, record, adopted):
         life = self.lives.get(record.request) or Life(None)
         life.hidden.update(record.hidden())
-        for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied):
+        for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied, m12_witnessed):
             why = self.why(check, life, record)
             if why and life.clouded and not life.is_over():
                 return self.doubt(f"record {record.seq} is allowed at most by a record before it that is not judged")

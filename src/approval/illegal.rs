@@ -34,6 +34,8 @@ pub enum MeaningRule {
     M6,
     /// What an approval must bring along.
     M7,
+    /// What witnesses knew before the start.
+    M12,
 }
 
 impl MeaningRule {
@@ -47,6 +49,7 @@ impl MeaningRule {
             Self::M5 => "M5",
             Self::M6 => "M6",
             Self::M7 => "M7",
+            Self::M12 => "M12",
         }
     }
 }
@@ -141,6 +144,15 @@ pub enum Why {
     /// The counted votes do not meet the quorum.
     #[error("the counted votes do not meet the quorum")]
     QuorumNotMet,
+    /// Witnesses were to know of the decision first, and the start does not say that they did.
+    #[error("witnesses had to know of the decision first")]
+    Unwitnessed,
+    /// The tree that witnesses cosigned does not hold the decision.
+    #[error("the tree that witnesses cosigned does not hold the decision")]
+    WitnessedBefore,
+    /// Witnesses cannot have cosigned a tree that holds the start itself.
+    #[error("the tree that witnesses cosigned was not there yet")]
+    WitnessedAhead,
     /// Another run, or another process, than the one that started.
     #[error("it names another run or another process than the one that started")]
     OtherExecution,

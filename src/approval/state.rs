@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::action::{ActionDigest, Bound, ExecutionId, InstanceId, PersonId, Pseudonym, RequestId};
 use crate::clock::Timestamp;
-use crate::policy::{CountedVote, Requirement, Selector, Shortfall, Tally};
+use crate::policy::{CountedVote, Requirement, Selector, Shortfall, Tally, Witnessing};
 
 use super::event::{
     At, Choice, Disposition, EndCode, Event, Exception, Finding, LossCause, Outcome, ReassessCause,
@@ -30,6 +30,7 @@ pub struct RequestState {
     pub(super) last: At,
     pub(super) last_ts: Timestamp,
     pub(super) requirement: Option<Requirement>,
+    pub(super) witnessing: Witnessing,
     /// Until when it is pending whenever it is; kept while it is approved.
     pub(super) expires: Option<Timestamp>,
     pub(super) interests: Interests,
@@ -203,15 +204,16 @@ impl RequestState {
         if requested.bound.request() != Some(request) {
             return Err(illegal(MeaningRule::M2, Why::OtherBound));
         }
-        let (phase, requirement, expires) = match &requested.disposition {
-            Disposition::Deny { cause: _ } => (Phase::Denied, None, None),
-            Disposition::Allow { use_by } => (
+        let (phase, requirement, expires, witnessing) = match &requested.disposition {
+            Disposition::Deny { cause: _ } => (Phase::Denied, None, None, Witnessing::Afterwards),
+            Disposition::Allow { use_by, witnessing } => (
                 Phase::Approved {
                     since: *ts,
                     use_by: *use_by,
                 },
                 None,
                 None,
+                *witnessing,
             ),
             Disposition::RequireApproval {
                 requirement,
@@ -220,6 +222,7 @@ impl RequestState {
                 Phase::Pending { expires: *expires },
                 Some(requirement.clone()),
                 Some(*expires),
+                requirement.witnessing,
             ),
         };
         Ok(Self {
@@ -231,6 +234,7 @@ impl RequestState {
             last: *seq,
             last_ts: *ts,
             requirement,
+            witnessing,
             expires,
             votes: Vec::new(),
             reassessed: BTreeMap::new(),
@@ -323,6 +327,7 @@ impl RequestState {
                 }
                 *self.reassessed.entry(cause).or_default() += 1;
                 self.interests = interests;
+                self.witnessing = self.witnessing.max(asked_of_witnesses(&requirement));
                 self.requirement = requirement;
                 if let Phase::Pending { expires } = phase {
                     self.expires = Some(expires);
@@ -390,6 +395,12 @@ impl RequestState {
     #[must_use]
     pub const fn requirement(&self) -> Option<&Requirement> {
         self.requirement.as_ref()
+    }
+
+    /// Whether the log's witnesses must know of the decision before the start: what was once asked for stays.
+    #[must_use]
+    pub const fn witnessing(&self) -> Witnessing {
+        self.witnessing
     }
 
     /// Until when people are asked; `None` if nobody ever was. The clock decides whether that time has come.
@@ -478,4 +489,9 @@ impl RequestState {
     pub fn started(&self) -> Option<At> {
         self.phase.run().map(|run| run.started)
     }
+}
+
+pub(super) fn asked_of_witnesses(requirement: &Option<Requirement>) -> Witnessing {
+    let requirement = requirement.as_ref();
+    requirement.map_or(Witnessing::Afterwards, |requirement| requirement.witnessing)
 }

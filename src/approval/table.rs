@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::action::{ExecutionId, InstanceId};
 use crate::clock::Timestamp;
-use crate::policy::{Requirement, Satisfied, Supply};
+use crate::policy::{Requirement, Satisfied, Supply, Witnessing};
 
 use super::event::{
     At, Basis, Choice, Counted, Derivation, Event, Exception, Expired, Finished, LeaseRenewed,
@@ -15,7 +15,7 @@ use super::event::{
 };
 use super::illegal::{Illegal, MeaningRule, Why};
 use super::separation::Interests;
-use super::state::{Open, Phase, RequestState, Revocation, Run, Vote};
+use super::state::{Open, Phase, RequestState, Revocation, Run, Vote, asked_of_witnesses};
 use super::votes::{self, VoidReason};
 
 /// What an event changes.
@@ -270,6 +270,7 @@ fn start(
         decision: _,
         interests,
         basis,
+        witnessed,
     } = started;
     let Waiting::Approved { .. } = waiting(state, ts)? else {
         return Err(wrong(state));
@@ -300,9 +301,11 @@ fn start(
             }
             Some(requirement)
         }
-    };
+    }
+    .cloned();
+    knew(state, &requirement, *witnessed, seq)?;
     Ok(Change::Start {
-        requirement: requirement.cloned(),
+        requirement,
         phase: Phase::Running {
             run: Run {
                 execution: *execution,
@@ -313,6 +316,25 @@ fn start(
             revoked: Revocation::None,
         },
     })
+}
+
+/// M12: where witnesses had to know of the decision first, they cosigned a tree that holds it.
+fn knew(
+    state: &RequestState,
+    requirement: &Option<Requirement>,
+    witnessed: Option<u64>,
+    seq: At,
+) -> Result<(), Broken> {
+    let m12 = |why| Err((MeaningRule::M12, why));
+    match (
+        state.witnessing.max(asked_of_witnesses(requirement)),
+        witnessed,
+    ) {
+        (Witnessing::BeforeStart, None) => m12(Why::Unwitnessed),
+        (_, Some(size)) if size <= state.last.0 => m12(Why::WitnessedBefore),
+        (_, Some(size)) if size > seq.0 => m12(Why::WitnessedAhead),
+        (Witnessing::BeforeStart, Some(_)) | (Witnessing::Afterwards, _) => Ok(()),
+    }
 }
 
 /// M5: the counted votes are votes that count, each person once, and meet the quorum.

@@ -204,6 +204,7 @@ pub(crate) fn started(basis: Basis, lease_until: u64) -> Started {
         decision: decision(),
         interests: Interests::none(),
         basis,
+        witnessed: None,
     }
 }
 

@@ -147,6 +147,8 @@ pub(super) struct Findings {
     pub doubts: Listed<Problem>,
     pub exceptions: Listed<Excused>,
     pub not_judged: Listed<NotJudged>,
+    /// The starts that say which tree witnesses knew: their numbers, the sizes, and when.
+    pub witnessed: Vec<(At, u64, Timestamp)>,
 }
 
 /// What a replay adds up to.
@@ -274,6 +276,11 @@ impl Replay {
         observe(&recorded, &|| open.bound());
         if let Event::Voted(voted) = &recorded.event {
             note_exception(&mut self.findings, seq, voted);
+        }
+        if let Event::Started(started) = &recorded.event
+            && let Some(size) = started.witnessed
+        {
+            self.findings.witnessed.push((seq, size, recorded.ts));
         }
         self.settle(request);
     }
@@ -478,5 +485,6 @@ pub(super) const fn rule(rule: MeaningRule) -> Rule {
         MeaningRule::M5 => Rule::M5,
         MeaningRule::M6 => Rule::M6,
         MeaningRule::M7 => Rule::M7,
+        MeaningRule::M12 => Rule::M12,
     }
 }

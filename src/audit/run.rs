@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::thread;
+use std::time::Duration;
 
 use futures::executor::block_on;
 
@@ -164,6 +165,7 @@ impl<'a> Audit<'a> {
             doubts,
             exceptions,
             not_judged,
+            witnessed,
         } = findings;
         // Of one record, the report names the rule that comes first.
         for Problem { seq, rule, why } in problems.of_first() {
@@ -176,6 +178,9 @@ impl<'a> Audit<'a> {
         }
         let verdict = structure.verdict();
         let mut notes = structure.notes;
+        if witnesses.is_some() {
+            notes.extend(not_shown(&witnessed, &structure.quorums));
+        }
         if let Verdict::CannotVerify { why } = &verdict {
             // It is said once.
             notes.retain(|note| note != why);
@@ -194,6 +199,28 @@ impl<'a> Audit<'a> {
             notes,
         }
     }
+}
+
+/// Of which starts no cosigned checkpoint shows that witnesses knew the decision before (what stands below M12 in the record format).
+fn not_shown(starts: &[(At, u64, Timestamp)], quorums: &[(u64, Timestamp)]) -> Option<String> {
+    let shown = |size: u64, start: Timestamp| {
+        let place = quorums.binary_search_by_key(&size, |(size, _)| *size);
+        // Whose clocks differ is not accused.
+        let until = Window::recent(start, Duration::ZERO).to;
+        place.is_ok_and(|place| quorums.get(place).is_some_and(|(_, since)| *since <= until))
+    };
+    let mut without = starts
+        .iter()
+        .filter(|(_, size, start)| !shown(*size, *start))
+        .map(|(seq, _, _)| seq);
+    let first = without.next()?;
+    let more = match without.count() {
+        0 => String::new(),
+        more => format!(", as do {more} later ones"),
+    };
+    Some(format!(
+        "record {first} starts an effect and says that witnesses knew of its decision{more}; no checkpoint here that these witnesses cosigned by then shows that"
+    ))
 }
 
 impl fmt::Debug for Audit<'_> {

@@ -11,7 +11,7 @@ use crate::approval::{
     ReassessCause, Reassessed, Recovered, Renewed, Requested, Started, Timing, Touched, TreeHead,
     Unmet, Voted, Whose,
 };
-use crate::policy::{PolicyRevision, Requirement};
+use crate::policy::{PolicyRevision, Requirement, Witnessing};
 
 /// The most characters of a foreign text that a line quotes.
 const QUOTED: usize = 160;
@@ -142,14 +142,21 @@ impl Teller<'_> {
             Err(_) => "an action is filed that cannot be read".to_owned(),
         };
         let verdict = match &requested.disposition {
-            Disposition::Allow { use_by } => format!(": policy allows it until {use_by}"),
+            Disposition::Allow { use_by, witnessing } => {
+                format!(
+                    ": policy allows it until {use_by}{}",
+                    witnessed(*witnessing)
+                )
+            }
             Disposition::Deny { cause: None } => ": policy denies it".to_owned(),
             Disposition::Deny { cause: Some(cause) } => format!(": denied, {}", denial(*cause)),
             Disposition::RequireApproval {
                 requirement,
                 expires,
             } => {
-                format!(": needs {} until {expires}", self.requirement(requirement))
+                let needed = self.requirement(requirement);
+                let first = witnessed(requirement.witnessing);
+                format!(": needs {needed} until {expires}{first}")
             }
         };
         line.push_str(&verdict);
@@ -326,7 +333,7 @@ impl Teller<'_> {
 }
 
 fn started_words(started: &Started) -> String {
-    match &started.basis {
+    let mut line = match &started.basis {
         Basis::Allow => "the effect starts, as policy allows".to_owned(),
         Basis::RequireApproval {
             requirement: _,
@@ -335,6 +342,17 @@ fn started_words(started: &Started) -> String {
             1 => "the effect starts, on one vote".to_owned(),
             votes => format!("the effect starts, on {votes} votes"),
         },
+    };
+    if let Some(size) = started.witnessed {
+        let _ = write!(line, "; witnesses knew the first {size} records");
+    }
+    line
+}
+
+const fn witnessed(witnessing: Witnessing) -> &'static str {
+    match witnessing {
+        Witnessing::Afterwards => "",
+        Witnessing::BeforeStart => ", once witnesses know of it",
     }
 }
 

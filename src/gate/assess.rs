@@ -3,7 +3,9 @@
 use crate::action::{Action, ActorChain, PersonId, SessionId};
 use crate::approval::{Decision, DenialCause, ReassessCause};
 use crate::ledger::{Interested, LedgerError, NoAnswer};
-use crate::policy::{CountedVote, Facts, Phase, Question, Requirement, Verdict};
+use crate::policy::{
+    CountedVote, Facts, Obligation, Phase, Question, Requirement, Verdict, Witnessing,
+};
 
 use crate::ledger::Parts;
 
@@ -12,7 +14,7 @@ use super::Cause;
 /// What policy says, with everything that could go wrong already turned into a denial.
 #[derive(Debug)]
 pub(crate) enum Ruling {
-    Allow,
+    Allow(Witnessing),
     RequireApproval(Requirement),
     Deny(Option<Failure>),
 }
@@ -125,15 +127,17 @@ impl Parts {
             Err(NoAnswer::TimedOut) => return Ok(undecided(Failure::PolicyTimeout, interested)),
             Err(NoAnswer::Panicked) => return Ok(undecided(Failure::PolicyPanicked, interested)),
         };
-        // No obligation is known to this gate, and one that is not met must not be passed over.
-        if !evaluation.obligations.is_empty() {
+        // One that is not met must not be passed over.
+        let Some(witnessing) = known(&evaluation.obligations) else {
             tracing::warn!("policy sets an obligation that this gate does not know");
             return Ok(undecided(Failure::PolicyError, interested));
-        }
+        };
         Ok(Assessment {
             ruling: match evaluation.verdict {
-                Verdict::Allow => Ruling::Allow,
-                Verdict::RequireApproval(requirement) => Ruling::RequireApproval(requirement),
+                Verdict::Allow => Ruling::Allow(witnessing),
+                Verdict::RequireApproval(requirement) => {
+                    Ruling::RequireApproval(requirement.witnessed(witnessing))
+                }
                 Verdict::Deny => Ruling::Deny(None),
                 Verdict::NotApplicable => Ruling::Deny(Some(Failure::NotApplicable)),
             },
@@ -145,4 +149,13 @@ impl Parts {
             reason: evaluation.reason,
         })
     }
+}
+
+/// What the obligations ask of witnesses; `None` if there is one that is not known.
+fn known(obligations: &[Obligation]) -> Option<Witnessing> {
+    obligations
+        .iter()
+        .try_fold(Witnessing::Afterwards, |_, obligation| {
+            (*obligation == Obligation::witnessed()).then_some(Witnessing::BeforeStart)
+        })
 }

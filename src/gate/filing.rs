@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::identity::{Known, Members, Why};
 use crate::ledger::{Drafts, Folded, Interested, LedgerError, Shared, channel_key, rebuild};
 use crate::log::{RequestRef, Role};
-use crate::policy::{Exclusion, Pool, Requirement, SelfApproval};
+use crate::policy::{Exclusion, Pool, Requirement, SelfApproval, Witnessing};
 use crate::store::{NoticeKind, Query, Row, ScopeKey, Tag};
 
 use super::assess::{Assessment, Failure, Ruling, When};
@@ -59,7 +59,7 @@ impl Gate {
         };
         match ruling {
             Ruling::Deny(failure) => draft.deny(action, failure).await,
-            Ruling::Allow => draft.allow(action, allowed).await,
+            Ruling::Allow(witnessing) => draft.allow(action, allowed, witnessing).await,
             Ruling::RequireApproval(requirement) => {
                 match self.feasible(&requirement, &draft.interested).await? {
                     Ok(()) => draft.ask(action, requirement).await,
@@ -220,16 +220,25 @@ impl Draft<'_> {
         Err(Refusal::Unsatisfiable(Box::new(missing)))
     }
 
-    async fn allow(self, action: &Action, allowed: Allowed) -> Result<Filing, Refusal> {
+    async fn allow(
+        self,
+        action: &Action,
+        allowed: Allowed,
+        witnessing: Witnessing,
+    ) -> Result<Filing, Refusal> {
         let ledger = &self.gate.parts.ledger;
         let now = ledger.now();
         let disposition = Disposition::Allow {
             use_by: now.saturating_add(ledger.limits.allowed_for),
+            witnessing,
         };
         let (request, drafts) = self.drafts(action, disposition)?;
         // What takes another request's place has to stand in the log before that one is closed. And whoever names a person first
-        // may find that another caller was faster: filing starts over then, which a start that is written with it could not.
-        let alone = action.replaces().is_none() && self.interested.rows.is_empty();
+        // may find that another caller was faster: filing starts over then, which a start that is written with it could not. Witnesses
+        // see only what is in the log.
+        let alone = action.replaces().is_none()
+            && self.interested.rows.is_empty()
+            && witnessing == Witnessing::Afterwards;
         let basis = match allowed {
             Allowed::RecordedWithStart if alone => Basis::Deferred(Box::new(drafts)),
             Allowed::RecordedNow | Allowed::RecordedWithStart => {

@@ -153,6 +153,16 @@ pub enum Cause {
     /// The machine's clock jumped and an operator has not acknowledged it yet.
     #[error("the clock jumped; an operator has to acknowledge it")]
     ClockUnsettled,
+    /// A rule has witnesses know of the decision before the start, and this process asks none.
+    #[error(
+        "the rules want witnesses to know of the decision first, and this process asks none: open the log with `Opening::with_witnesses`"
+    )]
+    NoWitnesses,
+    /// A rule has witnesses know of the decision before the start, and one of them knows another history of the log.
+    #[error(
+        "a witness knows another history of the log: an operator has to look at what `Countersign::witness_alarms` says"
+    )]
+    WitnessContradicts,
     /// The request is too large for a record.
     #[error("the action is too large: {0}")]
     TooLarge(String),
@@ -249,6 +259,8 @@ impl Refusal {
                 | Cause::NotThisOperation(_)
                 | Cause::ValueErased
                 | Cause::Closed
+                | Cause::NoWitnesses
+                | Cause::WitnessContradicts
                 | Cause::WouldBlockItself
                 | Cause::Wrapper(_) => Retry::Never,
                 _ => Retry::SameAction,

@@ -3,8 +3,9 @@
 //! 1. read the versions of what counts: the request, the session, freezes, the datasets read
 //! 2. gather the facts: the chain and its controllers, each voter's membership and activity, policy
 //! 3. take the strictest of the stored and the new verdict, and recount the votes
-//! 4. append `started`, expecting those versions; inside the lock the state and gate time are judged again
-//! 5. only then is the effect called
+//! 4. where it is asked for, wait until a quorum of witnesses knows the decision, and begin anew
+//! 5. append `started`, expecting those versions; inside the lock the state and gate time are judged again
+//! 6. only then is the effect called
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use crate::approval::{
 };
 use crate::identity::{self, Confirmed, Freshness};
 use crate::journal::Scope;
-use crate::ledger::{Drafts, LedgerError, Parts, rebuild};
+use crate::ledger::{Drafts, LedgerError, Parts, Unseen, Vigil, rebuild};
 use crate::log::Role;
-use crate::policy::{CountedVote, Satisfied, Selector};
+use crate::policy::{CountedVote, Satisfied, Selector, Witnessing};
 use crate::store::{Row, ScopeKey};
 
 use super::assess::{Assessment, Ruling, When};
@@ -51,7 +52,7 @@ impl Pass {
         if !unused.holds(ledger.now()) {
             return Err(Refusal::CouldNotDecide(Cause::PermitVoid));
         }
-        let deferred = match basis {
+        let mut deferred = match basis {
             Basis::Recorded => None,
             Basis::Deferred(drafts) => Some(*drafts),
         };
@@ -72,7 +73,16 @@ impl Pass {
             // A key that is declared compromised takes votes away.
             scopes.insert(key(Scope::Keys));
         }
-        for round in 0..=ROUNDS {
+        let mut vigil: Option<Vigil> = None;
+        let mut rounds = 0..=ROUNDS;
+        while let Some(round) = rounds.next() {
+            if let Some(vigil) = &vigil {
+                // Nothing that happens from here on is missed.
+                vigil.listen();
+                if let Some(error) = ledger.stopped() {
+                    return Err(unread(error));
+                }
+            }
             let versions = match (&deferred, round) {
                 // Nobody else knows of the request, so that what was last seen will do until the commit contradicts.
                 (Some(_), 0) => ledger.versions_lately(&scopes).await,
@@ -117,7 +127,33 @@ impl Pass {
                 state: &state,
                 doubted: &doubted,
             };
-            let judged = attempt.judge().await?;
+            let mut judged = attempt.judge().await?;
+            if let Judged::Start(event, _, Witnessing::BeforeStart) = &mut judged {
+                if let Some(drafts) = deferred.take() {
+                    // Witnesses see only what is in the log, so that the verdict is written first.
+                    drafts.append().await.map_err(unwritten)?;
+                    parts.adopted(&state.requested().decision.revision);
+                    scopes.insert(key(Scope::Request(request)));
+                    continue;
+                }
+                let listened = vigil.is_some();
+                let vigil = match &vigil {
+                    Some(vigil) => vigil,
+                    None => vigil.insert(ledger.keep_vigil(request).map_err(unseen)?),
+                };
+                event.witnessed = vigil.look(state.last()).await.map_err(unseen)?;
+                if event.witnessed.is_none() {
+                    if let Status::Approved { use_by, .. } = state.status(ledger.now()) {
+                        ledger.alarms.look_again(request, use_by, &ledger.waiters);
+                    }
+                    if listened {
+                        vigil.woken().await;
+                    }
+                    // Much may have changed while it slept.
+                    rounds = 0..=ROUNDS;
+                    continue;
+                }
+            }
             // What was drafted at the filing stays at hand for the case that something moves.
             let mut drafts = match (current, deferred.clone()) {
                 (Some(folded), _) => Drafts::resume(ledger, folded),
@@ -136,7 +172,7 @@ impl Pass {
             }
             let revision = judged.decision().revision.clone();
             let written = match judged {
-                Judged::Start(event, rows) => {
+                Judged::Start(event, rows, _) => {
                     let (execution, lease_until) = (event.execution, event.lease_until);
                     drafts.rows(rows);
                     drafts.telling(ledger.channels_of(&state).await.map_err(unread)?);
@@ -200,6 +236,15 @@ fn binds(state: &RequestState, action: &Action, chain: &ActorChain, session: &Se
     }
 }
 
+/// Why witnesses do not know the decision, as the caller hears it.
+fn unseen(why: Unseen) -> Refusal {
+    match why {
+        Unseen::NobodyToAsk => Refusal::CouldNotDecide(Cause::NoWitnesses),
+        Unseen::Contradicted => Refusal::CouldNotDecide(Cause::WitnessContradicts),
+        Unseen::Unread(error) => unread(error),
+    }
+}
+
 fn key(scope: Scope) -> ScopeKey {
     ScopeKey::new(scope.key())
 }
@@ -220,7 +265,8 @@ struct Attempt<'a> {
 }
 
 enum Judged {
-    Start(StartedEvent, Vec<Row>),
+    /// It may start, once witnesses know that where they have to.
+    Start(StartedEvent, Vec<Row>, Witnessing),
     /// The request goes back to its reviewers, or policy denies now.
     Back(Reassessed, Vec<Row>, Refusal),
 }
@@ -228,7 +274,7 @@ enum Judged {
 impl Judged {
     fn decision(&self) -> &crate::approval::Decision {
         match self {
-            Self::Start(event, _) => &event.decision,
+            Self::Start(event, _, _) => &event.decision,
             Self::Back(event, _, _) => &event.decision,
         }
     }
@@ -283,6 +329,7 @@ impl Attempt<'_> {
             };
             Ok(Judged::Back(event, interested.rows.clone(), refusal))
         };
+        let mut witnessing = self.state.witnessing();
         let requirement = match (stored.cloned(), ruling) {
             // Stricter wins: a new denial ends it, whatever was approved.
             (_, Ruling::Deny(failure)) => {
@@ -297,10 +344,13 @@ impl Attempt<'_> {
                 };
                 return back(cause, Renewed::Deny, BTreeSet::new(), refusal);
             }
-            (None, Ruling::Allow) => None,
+            (None, Ruling::Allow(fresh)) => {
+                witnessing = witnessing.max(fresh);
+                None
+            }
             // Looser changes nothing.
-            (Some(stored), Ruling::Allow) => Some(stored),
-            (None, Ruling::RequireApproval(fresh)) => Some(fresh),
+            (Some(stored), Ruling::Allow(fresh)) => Some(stored.witnessed(fresh)),
+            (None, Ruling::RequireApproval(fresh)) => Some(fresh.witnessed(witnessing)),
             (Some(stored), Ruling::RequireApproval(fresh)) => Some(stored.and(fresh)),
         };
         let execution = ExecutionId::new(now, &mut crate::ledger::salts())
@@ -316,11 +366,13 @@ impl Attempt<'_> {
             decision: decision.clone(),
             interests: interested.interests.clone(),
             basis,
+            witnessed: None,
         };
         let Some(requirement) = requirement else {
             return Ok(Judged::Start(
                 started(StartBasis::Allow),
                 interested.rows.clone(),
+                witnessing,
             ));
         };
         // A requirement that grew may ask for groups that nobody was asked about yet.
@@ -347,12 +399,14 @@ impl Attempt<'_> {
             &confirmed.pseudonyms,
         );
         if recount.tally.satisfied == Satisfied::Yes {
+            let witnessing = witnessing.max(requirement.witnessing);
             return Ok(Judged::Start(
                 started(StartBasis::RequireApproval {
                     requirement,
                     counted: recount.counted,
                 }),
                 interested.rows.clone(),
+                witnessing,
             ));
         }
         let cause = if stored.is_none_or(|stored| *stored != requirement) {

@@ -17,7 +17,7 @@ use crate::ledger::{self, Keys, LedgerError, OpenError, Options, Parts, Spawner,
 use crate::lineage::LineageRecorder;
 use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys, WitnessPolicy};
 use crate::notify::Notifier;
-use crate::policy::PolicyEvaluator;
+use crate::policy::{PolicyEvaluator, Witnessing};
 use crate::store::Store;
 use crate::witness::{Alarm, Transport, Witnesses};
 
@@ -231,8 +231,8 @@ impl Opening {
 
     /// Shows each new checkpoint to the witnesses of a policy that have an address, and keeps what they cosign beside it.
     ///
-    /// They are asked after the commit and in the background: nothing waits for them, and one that fails is asked again, less and less
-    /// often. Each is asked at once when the log is opened, so that one that was set back is noticed. A witness that
+    /// They are asked after the commit and in the background, and one that fails is asked again, less and less often. Nothing waits for
+    /// them but what rules have wait ([`policy::Witnessing::BeforeStart`](crate::policy::Witnessing::BeforeStart)). Each is asked at once when the log is opened, so that one that was set back is noticed. A witness that
     /// contradicts the log is asked no more until the next opening; [`Countersign::witness_alarms`] says so. The transport runs on the
     /// spawner.
     pub fn with_witnesses(mut self, policy: WitnessPolicy, transport: impl Transport) -> Self {
@@ -312,6 +312,13 @@ impl IntoFuture for Opening {
                 directory,
                 options,
             } = self;
+            // A process that starts nothing, such as a desk of its own, needs none.
+            let may_ask = keys.signer(Role::Gate).is_some()
+                && policy.needs().witnessing() == Witnessing::BeforeStart;
+            let asks = |witnesses: &Witnesses| witnesses.policy().asks_for_witnesses();
+            if may_ask && !options.witnesses.as_ref().is_some_and(asks) {
+                return Err(OpenError::NoWitnesses);
+            }
             let opened = ledger::open(store, keys, options).await?;
             let parts = Arc::new(Parts::new(opened.shared, policy, directory));
             parts.adopt_at_open().await?;

@@ -20,6 +20,7 @@ pub(super) fn encode_started(started: &Started) -> Result<Body, EncodeError> {
         decision,
         interests,
         basis,
+        witnessed,
     } = started;
     let mut body = Body::default();
     body.put("execution", execution.to_string());
@@ -43,6 +44,9 @@ pub(super) fn encode_started(started: &Started) -> Result<Body, EncodeError> {
     };
     let votes = votes.iter().map(counted).collect::<Result<_, _>>()?;
     body.put("counted", Json::Array(votes));
+    if let Some(size) = witnessed {
+        body.put("witnessed", parts::seq(At(*size))?);
+    }
     Ok(body)
 }
 
@@ -74,6 +78,7 @@ pub(super) fn decode_started(members: &mut Members<'_>, own: At) -> Read<Started
         "deny" => return Err(Fault::meaning(MeaningRule::M3, "it starts what was denied")),
         _ => return Err(Fault::member("verdict", "a verdict")),
     };
+    let witnessed = members.take_some("witnessed").map(tree_size).transpose()?;
     Ok(Started {
         execution: parts::execution(members)?,
         instance: parts::instance(members)?,
@@ -81,7 +86,13 @@ pub(super) fn decode_started(members: &mut Members<'_>, own: At) -> Read<Started
         decision: parts::decision_from(members)?,
         interests: parts::interests_from(members)?,
         basis,
+        witnessed,
     })
+}
+
+fn tree_size(json: &Json) -> Read<u64> {
+    let number = json.as_i64().and_then(|number| u64::try_from(number).ok());
+    number.ok_or_else(|| Fault::member("witnessed", "the size of a tree"))
 }
 
 fn counted_from(json: &Json, own: At) -> Read<Counted> {

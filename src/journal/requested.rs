@@ -2,6 +2,7 @@ use crate::action::{Bound, Disclosure, Sealer, TraceId, unbind};
 use crate::approval::{Disposition, Requested};
 use crate::canonical::Json;
 use crate::clock::Timestamp;
+use crate::policy::Witnessing;
 
 use super::body::Body;
 use super::encode::EncodeError;
@@ -26,9 +27,13 @@ pub(super) fn encode(requested: &Requested, sealer: &mut Sealer<'_>) -> Result<B
     body.put("instance", instance.to_string());
     body.put("interests", parts::interests(interests));
     match disposition {
-        Disposition::Allow { use_by } => {
+        Disposition::Allow { use_by, witnessing } => {
             body.put("verdict", "allow");
             body.put("use_by", parts::time(*use_by));
+            match witnessing {
+                Witnessing::Afterwards => {}
+                Witnessing::BeforeStart => body.put("witnessed", true),
+            }
         }
         Disposition::Deny { cause } => {
             body.put("verdict", "deny");
@@ -58,6 +63,11 @@ pub(super) fn decode(members: &mut Members<'_>, lookup: Lookup<'_>) -> Read<Requ
     let disposition = match members.text("verdict")? {
         "allow" => Disposition::Allow {
             use_by: members.parse("use_by", parts::TIME, Timestamp::parse)?,
+            witnessing: match members.take_some("witnessed") {
+                None => Witnessing::Afterwards,
+                Some(Json::Bool(true)) => Witnessing::BeforeStart,
+                Some(_) => return Err(Fault::member("witnessed", "`true`")),
+            },
         },
         "deny" => Disposition::Deny {
             cause: members.word_some("cause")?,

@@ -54,7 +54,7 @@ async fn run(shared: Weak<Shared>, bell: Doorbell, recorder: Arc<dyn LineageReco
 }
 
 /// Waits for the alarm, whatever is committed meanwhile: a recorder that asked for a pause gets it.
-pub(super) async fn until(mut alarm: Alarm, bell: &Doorbell) {
+async fn until(mut alarm: Alarm, bell: &Doorbell) {
     while !bell.is_closed() {
         match select(bell.heard(), alarm).await {
             Either::Left(((), rest)) => alarm = rest,

@@ -42,6 +42,7 @@ mod spawner;
 mod threads;
 mod time;
 mod value_keys;
+mod vigil;
 mod waiters;
 mod witnessing;
 
@@ -82,6 +83,7 @@ pub(crate) use project::channel_key;
 pub(crate) use reader::Folded;
 pub(crate) use sequencer::LastWords;
 pub(crate) use threads::is_ours as on_own_thread;
+pub(crate) use vigil::{Unseen, Vigil};
 pub(crate) use waiters::{Seat, Turn};
 
 /// Everything that the gates, the desk and the background of one process share.
@@ -131,6 +133,9 @@ pub(crate) struct Shared {
     listeners: Mutex<Vec<Listener>>,
     /// What witnesses have said against the log.
     contradictions: Mutex<Vec<Arc<crate::witness::Alarm>>>,
+    witnesses: Option<Arc<crate::witness::Witnesses>>,
+    /// Starts that wait for witnesses.
+    vigils: Mutex<vigil::Vigils>,
     counted: Counted,
 }
 

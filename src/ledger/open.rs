@@ -200,6 +200,8 @@ pub(crate) async fn open(
         operator: Mutex::new(None),
         listeners: Mutex::default(),
         contradictions: Mutex::default(),
+        witnesses: witnesses.map(Arc::new),
+        vigils: Mutex::default(),
         counted: super::Counted::default(),
         trust: RwLock::new(Arc::new(trust)),
         store,
@@ -225,9 +227,7 @@ pub(crate) async fn open(
     for recorder in recorders {
         feed::start(&shared, recorder);
     }
-    if let Some(witnesses) = witnesses {
-        witnessing::start(&shared, witnesses);
-    }
+    witnessing::start(&shared);
     Ok(Opened { shared })
 }
 

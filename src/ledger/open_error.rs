@@ -125,6 +125,11 @@ pub enum OpenError {
         "this process holds no key with role checkpoint, without which nothing can be written: open the log with keys that have one"
     )]
     NoCheckpointKey,
+    /// The rules rely on witnesses, and there are none.
+    #[error(
+        "the rules want witnesses to know of decisions before they are acted on, and the log is opened without any: give `Opening::with_witnesses` a policy with a quorum, or take `witness` and `witnessed` out of the rules"
+    )]
+    NoWitnesses,
     /// The origin is not a checkpoint origin.
     #[error("`{0}` is no origin: use 1 to 200 visible ASCII characters without `+`")]
     Origin(String),

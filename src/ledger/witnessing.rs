@@ -1,4 +1,5 @@
-//! Shows each new checkpoint to the witnesses: each on its own, one request at a time, never in the way of a guarded action.
+//! Shows each new checkpoint to the witnesses: each on its own, one request at a time, in the way of no guarded action but those that
+//! have to wait for witnesses. For these, all witnesses are shown one and the same checkpoint, so that there is a quorum under it.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -8,11 +9,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{Either, select};
 
+use crate::clock::Timestamp;
 use crate::log::{Role, TrustedKeys, VerifierKey};
 use crate::witness::{Alarm, Submitted, Trouble, Witnesses};
 
 use super::courier::Doorbell;
-use super::{Shared, feed, lock};
+use super::{Shared, lock};
 
 /// How long one witness may take for all that it is asked in a round.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,17 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_secs(1);
 /// A witness that fails is asked again after this at the latest.
 const LONGEST: Duration = Duration::from_secs(600);
+/// And after this while a start waits for it.
+const HURRY: Duration = Duration::from_secs(5);
 
 /// Starts a task for each witness that has an address.
-pub(super) fn start(shared: &Arc<Shared>, witnesses: Witnesses) {
-    let witnesses = Arc::new(witnesses);
+pub(super) fn start(shared: &Arc<Shared>) {
+    let Some(witnesses) = &shared.witnesses else {
+        return;
+    };
     for (place, witness) in witnesses.policy().witnesses().iter().enumerate() {
         if witness.url.is_some() {
             let bell = shared.new_feed();
             let weak = Arc::downgrade(shared);
             shared
                 .spawner
-                .spawn(run(weak, bell, Arc::clone(&witnesses), place));
+                .spawn(run(weak, bell, Arc::clone(witnesses), place));
         }
     }
 }
@@ -51,10 +57,32 @@ async fn run(shared: Weak<Shared>, bell: Doorbell, witnesses: Arc<Witnesses>, pl
                 bell.heard().await;
             }
             Next::After(pause) => {
-                let alarm = ours.alarms.at(ours.now().saturating_add(pause));
+                let since = ours.now();
                 drop(ours);
-                feed::until(alarm, &bell).await;
+                rest(&shared, &bell, since, pause).await;
             }
+        }
+    }
+}
+
+/// Leaves a witness alone for a while, which is shorter as soon as a start waits.
+async fn rest(shared: &Weak<Shared>, bell: &Doorbell, since: Timestamp, pause: Duration) {
+    while let Some(ours) = shared.upgrade()
+        && !bell.is_closed()
+    {
+        let pause = if ours.is_waited_for() {
+            pause.min(HURRY)
+        } else {
+            pause
+        };
+        let at = since.saturating_add(pause);
+        if ours.now() >= at {
+            return;
+        }
+        let alarm = ours.alarms.at(at);
+        drop(ours);
+        if let Either::Right(_) = select(bell.heard(), alarm).await {
+            return;
         }
     }
 }
@@ -75,7 +103,8 @@ async fn round(
     failures: &mut u32,
 ) -> Option<Next> {
     let (keys, now) = (shared.checkpoint_keys(), shared.now());
-    let asked = witnesses.submit_to(place, shared.store.as_ref(), &keys, now);
+    let target = shared.target();
+    let asked = witnesses.show(place, target, shared.store.as_ref(), &keys, now);
     let asked = AssertUnwindSafe(asked).catch_unwind();
     let patience = shared.alarms.at(now.saturating_add(PATIENCE));
     let answer = match select(Box::pin(asked), patience).await {
@@ -86,15 +115,26 @@ async fn round(
         }
     };
     match answer {
-        Ok(Ok(Submitted::Already { .. })) => Some(Next::AtNews),
+        Ok(Ok(Submitted::Already { .. })) => {
+            shared.cosigned();
+            Some(Next::AtNews)
+        }
         // The log may have grown meanwhile.
-        Ok(Ok(Submitted::Cosigned { .. } | Submitted::Overtaken)) => {
+        Ok(Ok(Submitted::Cosigned { .. })) => {
             *failures = 0;
+            shared.cosigned();
+            Some(Next::After(PACE))
+        }
+        Ok(Ok(Submitted::Overtaken)) => {
+            *failures = 0;
+            shared.overtaken(witnesses.held_by(place).await);
             Some(Next::After(PACE))
         }
         Ok(Err(Trouble::Alarm(alarm))) => {
             tracing::error!(%alarm, "a witness contradicts the log");
             lock(&shared.contradictions).push(alarm);
+            // What waits for witnesses does not go on.
+            shared.cosigned();
             None
         }
         Ok(Err(trouble)) => {

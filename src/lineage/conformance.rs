@@ -13,7 +13,7 @@ use crate::approval::{
 use crate::canonical::Digest;
 use crate::clock::Timestamp;
 use crate::log::LogId;
-use crate::policy::PolicyRevision;
+use crate::policy::{PolicyRevision, Witnessing};
 
 use super::edges_of::edges_of;
 use super::recorder::{LineageEvent, LineageRecorder, RecordRef, RecorderError};
@@ -82,7 +82,10 @@ pub fn sample_events() -> Vec<LineageEvent> {
             decision: decision(),
             instance,
             interests: Interests::none(),
-            disposition: Disposition::Allow { use_by: soon },
+            disposition: Disposition::Allow {
+                use_by: soon,
+                witnessing: Witnessing::Afterwards,
+            },
             because: None,
             reason: None,
             trace: None,
@@ -94,6 +97,7 @@ pub fn sample_events() -> Vec<LineageEvent> {
             decision: decision(),
             interests: Interests::none(),
             basis: Basis::Allow,
+            witnessed: None,
         })),
         Event::Finished(Box::new(Finished {
             execution,

@@ -94,6 +94,14 @@ impl Note {
         })
     }
 
+    /// The note as it was before lines were added below its first one.
+    pub(crate) fn with_first_signature(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            signatures: self.signatures.iter().take(1).cloned().collect(),
+        }
+    }
+
     /// The bytes of the note.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -6,6 +6,7 @@ use crate::canonical::Json;
 use crate::clock::Timestamp;
 
 use super::names::FactName;
+use super::requirement::Witnessing;
 
 /// A value that may not be known; not knowing never helps whoever asks for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +76,11 @@ impl Facts {
     }
 }
 
-/// The facts that an evaluator wants gathered before it is asked.
+/// What an evaluator wants gathered before it is asked, and what its answers rely on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     facts: BTreeSet<FactName>,
+    witnessing: Witnessing,
 }
 
 impl Needs {
@@ -86,6 +88,7 @@ impl Needs {
     pub const fn nothing() -> Self {
         Self {
             facts: BTreeSet::new(),
+            witnessing: Witnessing::Afterwards,
         }
     }
 
@@ -94,6 +97,20 @@ impl Needs {
     pub fn fact(mut self, name: FactName) -> Self {
         self.facts.insert(name);
         self
+    }
+
+    /// Says that an answer may be [`Witnessing::BeforeStart`], so that a log without witnesses is refused when it is opened and not at
+    /// the first such action.
+    #[must_use]
+    pub fn witnesses(mut self) -> Self {
+        self.witnessing = Witnessing::BeforeStart;
+        self
+    }
+
+    /// The strictest that an answer may ask of the log's witnesses.
+    #[must_use]
+    pub const fn witnessing(&self) -> Witnessing {
+        self.witnessing
     }
 
     /// The names of the facts, in order.
@@ -105,6 +122,7 @@ impl Needs {
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.facts.extend(other.facts.iter().cloned());
+        self.witnessing = self.witnessing.max(other.witnessing);
         self
     }
 }

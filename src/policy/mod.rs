@@ -27,7 +27,9 @@ pub use matching::{CountedVote, Missing, Pool, Satisfied, Shortfall, Tally};
 pub use names::{FactName, NameError, ProfileName, RuleId};
 pub use question::{Phase, Question};
 pub use quorum::{Quorum, QuorumError};
-pub use requirement::{Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply};
+pub use requirement::{
+    Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply, Witnessing,
+};
 pub use requirement_json::RequirementJsonError;
 pub use rules::{LoadError, LoadErrors, RuleSet, Warning};
 pub use selector::{Selector, SelectorError, SelectorName};

@@ -21,6 +21,8 @@ pub struct Requirement {
     pub must_supply: MustSupply,
     /// Whether someone excluded may approve all the same, on record.
     pub self_approval: SelfApproval,
+    /// Whether the log's witnesses must know of the decision first.
+    pub witnessing: Witnessing,
     /// The approval profiles of which this is the conjunction.
     pub profiles: BTreeSet<ProfileName>,
 }
@@ -34,6 +36,7 @@ impl Requirement {
             clocks: Clocks::default(),
             must_supply: MustSupply::default(),
             self_approval: SelfApproval::Refused,
+            witnessing: Witnessing::Afterwards,
             profiles: BTreeSet::new(),
         }
     }
@@ -41,7 +44,8 @@ impl Requirement {
     /// The requirement that is met only if both are.
     ///
     /// The quorums are joined by `and` (equal conjuncts once), the shorter clocks and the later start win, exclusions and what
-    /// must be supplied add up, and an exception stands only where both grant it. The order of merging does not matter.
+    /// must be supplied add up, an exception stands only where both grant it, and witnesses come first where either says so. The order of
+    /// merging does not matter.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let Self {
@@ -50,6 +54,7 @@ impl Requirement {
             clocks,
             must_supply,
             self_approval,
+            witnessing,
             mut profiles,
         } = self;
         exclude.extend(other.exclude);
@@ -60,8 +65,16 @@ impl Requirement {
             clocks: clocks.and(other.clocks),
             must_supply: must_supply.and(other.must_supply),
             self_approval: self_approval.and(other.self_approval),
+            witnessing: witnessing.max(other.witnessing),
             profiles,
         }
+    }
+
+    /// The requirement with what is asked of witnesses beside it.
+    #[must_use]
+    pub fn witnessed(mut self, witnessing: Witnessing) -> Self {
+        self.witnessing = self.witnessing.max(witnessing);
+        self
     }
 
     /// Whether this requirement is at least as strict as `former`, as far as comparing what is written tells.
@@ -73,6 +86,7 @@ impl Requirement {
             clocks,
             must_supply,
             self_approval,
+            witnessing,
             profiles: _,
         } = self;
         quorum.keeps(&former.quorum)
@@ -80,6 +94,7 @@ impl Requirement {
             && clocks.and(former.clocks) == *clocks
             && must_supply.and(former.must_supply) == *must_supply
             && self_approval.and(former.self_approval) == *self_approval
+            && *witnessing >= former.witnessing
     }
 }
 
@@ -222,4 +237,14 @@ impl SelfApproval {
             (Self::Refused, _) | (_, Self::Refused) => Self::Refused,
         }
     }
+}
+
+/// When the log's witnesses have to know of a decision; the later value is the stricter one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Witnessing {
+    /// They are told in the background, and nothing waits for them.
+    #[default]
+    Afterwards,
+    /// The effect starts only once a quorum of them has cosigned a tree that holds the decision.
+    BeforeStart,
 }

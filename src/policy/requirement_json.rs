@@ -8,7 +8,9 @@ use crate::clock::Timestamp;
 
 use super::names::ProfileName;
 use super::quorum::Quorum;
-use super::requirement::{Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply};
+use super::requirement::{
+    Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply, Witnessing,
+};
 
 /// Why a member of a record is no requirement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +31,7 @@ impl Requirement {
             clocks,
             must_supply,
             self_approval,
+            witnessing,
             profiles,
         } = self;
         let Clocks {
@@ -72,6 +75,12 @@ impl Requirement {
         );
         object.insert("quorum".to_owned(), Json::String(quorum.to_string()));
         object.insert("self_approval".to_owned(), Json::from(self_approval));
+        match witnessing {
+            Witnessing::Afterwards => {}
+            Witnessing::BeforeStart => {
+                object.insert("witnessed".to_owned(), Json::Bool(true));
+            }
+        }
         Json::Object(object)
     }
 
@@ -131,6 +140,11 @@ impl Requirement {
             Some("recorded") => SelfApproval::Recorded,
             _ => return Err(wrong("self_approval", "`refused` or `recorded`")),
         };
+        let witnessing = match members.take_optional("witnessed") {
+            None => Witnessing::Afterwards,
+            Some(Json::Bool(true)) => Witnessing::BeforeStart,
+            Some(_) => return Err(wrong("witnessed", "`true`")),
+        };
         members.finish("requirement")?;
         Ok(Self {
             quorum,
@@ -138,6 +152,7 @@ impl Requirement {
             clocks,
             must_supply,
             self_approval,
+            witnessing,
             profiles,
         })
     }

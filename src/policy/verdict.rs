@@ -48,6 +48,21 @@ pub struct Obligation {
     pub with: Object,
 }
 
+impl Obligation {
+    /// The name of [`Obligation::witnessed`].
+    pub const WITNESSED: &str = "witnessed";
+
+    /// That the effect starts only once a quorum of the log's witnesses has cosigned a tree that holds the decision
+    /// ([`Witnessing::BeforeStart`](super::Witnessing::BeforeStart)): the one obligation that the gate knows. It has no values.
+    #[must_use]
+    pub fn witnessed() -> Self {
+        Self {
+            name: Self::WITNESSED.to_owned(),
+            with: Object::new(),
+        }
+    }
+}
+
 /// Which policy, exactly.
 ///
 /// The digest covers the policy's text and the engine's name and version. It is unsalted: the text is the operator's own

@@ -105,6 +105,26 @@ impl Witnesses {
         keys: &TrustedKeys,
         now: Timestamp,
     ) -> Result<Submitted, Trouble> {
+        self.show(place, None, store, keys, now).await
+    }
+
+    /// The size of the tree that a witness was last known to hold.
+    pub(crate) async fn held_by(&self, place: usize) -> u64 {
+        match self.states.get(place) {
+            Some(state) => state.lock().await.holds,
+            None => 0,
+        }
+    }
+
+    /// As [`Witnesses::submit_to`]; where a size is given, the first checkpoint over as many records is shown instead of the newest.
+    pub(crate) async fn show(
+        &self,
+        place: usize,
+        at_least: Option<u64>,
+        store: &dyn Store,
+        keys: &TrustedKeys,
+        now: Timestamp,
+    ) -> Result<Submitted, Trouble> {
         let witness = self.policy.witnesses().get(place);
         let (Some(witness), Some(state)) = (witness, self.states.get(place)) else {
             return Err(Trouble::NoSuchWitness);
@@ -115,7 +135,7 @@ impl Witnesses {
         if let Some(alarm) = &state.alarm {
             return Err(Trouble::Alarm(Arc::clone(alarm)));
         }
-        let Some(own) = Own::newest(store).await? else {
+        let Some(own) = Own::filed(store, at_least).await? else {
             return Ok(Submitted::Overtaken);
         };
         let size = own.checkpoint.size;
@@ -206,7 +226,7 @@ impl Witnesses {
     }
 }
 
-/// The newest checkpoint of a store.
+/// A checkpoint of a store.
 struct Own {
     checkpoint: Checkpoint,
     /// As the log signed it.
@@ -217,19 +237,24 @@ struct Own {
 
 impl Own {
     /// `None` before the genesis, and where the checkpoint is not the one of the head, since the log has just grown.
-    async fn newest(store: &dyn Store) -> Result<Option<Self>, Trouble> {
+    async fn filed(store: &dyn Store, at_least: Option<u64>) -> Result<Option<Self>, Trouble> {
         let Some(head) = store.head().await? else {
             return Ok(None);
         };
-        let at_least = head.size;
-        let found = store.find(Query::Checkpoint { at_least }).await?;
-        let Some((_, filed)) = found.checkpoint()?.filter(|(size, _)| *size == head.size) else {
+        let size = at_least.unwrap_or(head.size);
+        let found = store.find(Query::Checkpoint { at_least: size }).await?;
+        let Some((filed, note)) = found.checkpoint()?.filter(|(filed, _)| *filed <= head.size)
+        else {
             return Ok(None);
         };
-        let note = Note::parse(&filed).map_err(CheckpointError::from)?;
+        let note = Note::parse(&note).map_err(CheckpointError::from)?;
         Ok(Some(Self {
             checkpoint: Checkpoint::parse(note.unverified_text())?,
-            signed: head.checkpoint,
+            signed: if filed == head.size {
+                head.checkpoint
+            } else {
+                note.with_first_signature().to_bytes()
+            },
             note,
         }))
     }

@@ -283,6 +283,14 @@ impl Script {
         [2, 3].map(|who| (self.vote(who), who))
     }
 
+    /// The same, where witnesses have to know of it before it starts, and the requirement that says so.
+    fn asked_for_witnesses(&mut self) -> ([(usize, u8); 2], Value) {
+        let mut requirement = Self::requirement();
+        requirement["witnessed"] = json!(true);
+        self.ask_with(&requirement);
+        ([2, 3].map(|who| (self.vote(who), who)), requirement)
+    }
+
     fn instance(&mut self, kind: &str) -> usize {
         self.push(kind, json!({"instance": INSTANCE}), Vec::new())
     }
@@ -958,6 +966,34 @@ fn meaning(cases: &mut Vec<Golden>) {
         script.draft(at).body["decision"]["revision"] = json!("66".repeat(32));
         at
     });
+    for (what, known) in [
+        ("a start of which witnesses did not know", None),
+        (
+            "a start of which witnesses knew all but the last vote",
+            Some(0),
+        ),
+        ("a start that witnesses knew before it was there", Some(2)),
+    ] {
+        written(cases, Rule::M12, what, |script| {
+            let (votes, requirement) = script.asked_for_witnesses();
+            let at = script.start(&votes, &requirement);
+            if let Some(beyond) = known {
+                script.draft(at).body["witnessed"] = json!(votes[1].0 + beyond);
+            }
+            at
+        });
+    }
+    written(
+        cases,
+        Rule::M6,
+        "a start that need not be witnessed any more",
+        |script| {
+            let (votes, _) = script.asked_for_witnesses();
+            let at = script.start(&votes, &Script::requirement());
+            script.draft(at).body["witnessed"] = json!(at);
+            at
+        },
+    );
     written(cases, Rule::M9, "a record of a testing gate", |script| {
         let at = script.clock();
         script.edit(at, |statement| {

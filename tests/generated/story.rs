@@ -483,6 +483,9 @@ impl<'s> Story<'s> {
         if self.dice.percent(15) {
             requirement["not_before"] = json!(time(self.now + 10 * SECOND));
         }
+        if self.dice.percent(15) {
+            requirement["witnessed"] = json!(true);
+        }
         requirement
     }
 
@@ -548,6 +551,9 @@ impl<'s> Story<'s> {
                 request.phase = Phase::Approved;
                 body["verdict"] = json!("allow");
                 body["use_by"] = json!(time(request.until));
+                if self.dice.percent(20) {
+                    body["witnessed"] = json!(true);
+                }
             }
             _ => {
                 let quorum = *self.dice.pick(&QUORUMS);
@@ -1007,6 +1013,10 @@ impl<'s> Story<'s> {
             body["requirement"] = former;
         } else {
             body["counted"] = json!([]);
+        }
+        if !self.dice.percent(self.careless) {
+            let wrong = self.dice.percent(self.careless);
+            body["witnessed"] = json!(self.drafts.len() + usize::from(wrong));
         }
         self.record(at, "started", body, Vec::new());
         let request = &mut self.requests[at];

@@ -26,6 +26,8 @@ pub struct Started {
     pub interests: Interests,
     /// Why it may run.
     pub basis: Basis,
+    /// The size of a tree that holds the decision and that a quorum of the log's witnesses had cosigned, if that was asked for.
+    pub witnessed: Option<u64>,
 }
 
 /// Why an effect may run.

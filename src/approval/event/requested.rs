@@ -1,6 +1,6 @@
 use crate::action::{Bound, InstanceId, TraceId};
 use crate::clock::Timestamp;
-use crate::policy::Requirement;
+use crate::policy::{Requirement, Witnessing};
 
 use super::super::hidden::Hidden;
 use super::super::separation::Interests;
@@ -34,6 +34,8 @@ pub enum Disposition {
     Allow {
         /// Not from this instant on.
         use_by: Timestamp,
+        /// Whether the log's witnesses must know of it first.
+        witnessing: Witnessing,
     },
     /// It may not.
     Deny {

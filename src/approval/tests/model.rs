@@ -387,7 +387,7 @@ proptest! {
             (asking(quorum(1)), model)
         } else {
             let model = Model { stage: "approved", usable_until: 50, ..Model::default() };
-            (requested(Disposition::Allow { use_by: at(50) }), model)
+            (requested(Disposition::Allow { use_by: at(50), witnessing: Default::default() }), model)
         };
         let mut story = Story::begin(requested);
         let mut now = 0;

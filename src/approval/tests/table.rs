@@ -16,7 +16,12 @@ fn states() -> Vec<(&'static str, u64, Story)> {
         counted: vec![counted(1, 2, A)],
     };
     let running = || approved().tell(20, start(by_people(), 60));
-    let allowed = || Story::begin(requested(Disposition::Allow { use_by: at(50) }));
+    let allowed = || {
+        Story::begin(requested(Disposition::Allow {
+            use_by: at(50),
+            witnessing: Default::default(),
+        }))
+    };
     vec![
         (
             "denied",
@@ -74,7 +79,10 @@ fn events(state: &str) -> Vec<(&'static str, Event)> {
         "allowed" => Renewed::Allow,
         _ => Renewed::RequireApproval(requirement("1 of group:a")),
     };
-    let again_requested = requested(Disposition::Allow { use_by: at(50) });
+    let again_requested = requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    });
     vec![
         ("requested", Event::Requested(Arc::new(again_requested))),
         ("voted approve", approve(3, A)),

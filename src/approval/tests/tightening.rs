@@ -1,9 +1,9 @@
-//! Requirements only tighten, and a start counts only what was cast (M5, M6).
+//! Requirements only tighten, and a start counts only what was cast (M5, M6, M12).
 
 use super::super::testkit::*;
 use super::super::*;
 use super::broken;
-use crate::policy::{Exclusion, Requirement, SelfApproval};
+use crate::policy::{Exclusion, Requirement, SelfApproval, Witnessing};
 
 const A: &[&str] = &["group:a"];
 
@@ -78,7 +78,11 @@ fn a_stricter_requirement_sends_the_request_back_to_people() {
 
 #[test]
 fn what_policy_had_allowed_may_come_to_need_people() {
-    let pending = Story::begin(requested(Disposition::Allow { use_by: at(50) })).tell(
+    let pending = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }))
+    .tell(
         10,
         reassess(Renewed::RequireApproval(requirement("1 of group:a")), &[]),
     );
@@ -95,8 +99,11 @@ fn what_policy_had_allowed_may_come_to_need_people() {
         again.state.status(at(70)),
         Status::Pending { expires: at(110) }
     );
-    let allowed = Story::begin(requested(Disposition::Allow { use_by: at(50) }))
-        .tell(10, reassess(Renewed::Allow, &[]));
+    let allowed = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }))
+    .tell(10, reassess(Renewed::Allow, &[]));
     assert_eq!(
         allowed.state.may_start(at(49)),
         Ok(Ready {
@@ -109,7 +116,10 @@ fn what_policy_had_allowed_may_come_to_need_people() {
 
 #[test]
 fn a_start_without_people_needs_votes_if_policy_now_wants_them() {
-    let allowed = Story::begin(requested(Disposition::Allow { use_by: at(50) }));
+    let allowed = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }));
     let basis = Basis::RequireApproval {
         requirement: requirement("1 of group:a"),
         counted: Vec::new(),
@@ -183,5 +193,73 @@ fn one_person_counts_once_at_the_start() {
     assert_eq!(
         broken(state.check(&start(basis, 90), at(5))),
         (MeaningRule::M5, Why::Miscounted(At(1)))
+    );
+}
+
+fn watched() -> Requirement {
+    requirement("1 of group:a").witnessed(Witnessing::BeforeStart)
+}
+
+fn knowing(basis: Basis, witnessed: Option<u64>) -> Event {
+    Event::Started(Box::new(Started {
+        witnessed,
+        ..started(basis, 90)
+    }))
+}
+
+#[test]
+fn what_is_to_be_witnessed_starts_from_a_tree_that_holds_the_decision() {
+    let on_a_vote = |requirement| Basis::RequireApproval {
+        requirement,
+        counted: Vec::new(),
+    };
+    let people = Story::begin(asking(watched())).tell(10, approve(2, A));
+    let grown = Story::begin(asking(requirement("1 of group:a"))).tell(10, approve(2, A));
+    let allowed = requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Witnessing::BeforeStart,
+    });
+    let allowed = Story::begin(allowed);
+    let asked_then = allowed
+        .clone()
+        .tell(
+            1,
+            reassess(Renewed::RequireApproval(requirement("1 of group:a")), &[]),
+        )
+        .tell(10, approve(2, A));
+    for (story, basis) in [
+        (people, on_a_vote(watched())),
+        (grown, on_a_vote(watched())),
+        (allowed, Basis::Allow),
+        (asked_then, on_a_vote(requirement("1 of group:a"))),
+    ] {
+        let last = story.state.last().0;
+        let basis = match basis {
+            Basis::RequireApproval { requirement, .. } => Basis::RequireApproval {
+                requirement,
+                counted: vec![counted(last, 2, A)],
+            },
+            Basis::Allow => Basis::Allow,
+        };
+        let check = |known| story.state.check(&knowing(basis.clone(), known), at(20));
+        let m12 = |why| (MeaningRule::M12, why);
+        assert_eq!(broken(check(None)), m12(Why::Unwitnessed));
+        assert_eq!(broken(check(Some(last))), m12(Why::WitnessedBefore));
+        assert_eq!(check(Some(last + 1)), Ok(()));
+        assert_eq!(broken(check(Some(last + 2))), m12(Why::WitnessedAhead));
+    }
+}
+
+#[test]
+fn a_requirement_that_need_not_be_witnessed_any_more_is_weaker() {
+    let approved = Story::begin(asking(watched())).tell(10, approve(2, A));
+    let basis = Basis::RequireApproval {
+        requirement: requirement("1 of group:a"),
+        counted: vec![counted(1, 2, A)],
+    };
+    let known = Some(approved.state.last().0 + 1);
+    assert_eq!(
+        broken(approved.state.check(&knowing(basis, known), at(20))),
+        (MeaningRule::M6, Why::Weaker)
     );
 }

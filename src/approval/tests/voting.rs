@@ -89,7 +89,10 @@ fn a_denial_by_somebody_who_is_not_asked_does_nothing() {
 
 #[test]
 fn nobody_votes_on_what_policy_allowed() {
-    let mut story = Story::begin(requested(Disposition::Allow { use_by: at(50) }));
+    let mut story = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }));
     assert_eq!(broken(story.try_tell(10, deny(2, A))).1, Why::NobodyAsked);
     assert_eq!(
         broken(story.try_tell(10, approve(2, A))).1,

@@ -289,6 +289,7 @@ fn only_open_requests_are_held() {
     let mut left_open = Vec::new();
     let (template, _) = log.requested(Disposition::Allow {
         use_by: log.later(900),
+        witnessing: Default::default(),
     });
     for number in 0..3000 {
         let id = RequestId::from_uuid(log.id());

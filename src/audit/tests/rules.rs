@@ -196,6 +196,7 @@ fn m3_nothing_starts_after_its_end() {
         decision: decision(),
         interests: interests(),
         basis: Basis::Allow,
+        witnessed: None,
     };
     let seq = log.record(&Event::Started(Box::new(start)), Some(request));
     let report = broken(&mut log, seq, Rule::M3);

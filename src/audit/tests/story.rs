@@ -150,7 +150,10 @@ impl Fixture {
 
     pub(super) fn allow(&mut self) -> RequestRef {
         let use_by = self.later(900);
-        self.file(Disposition::Allow { use_by })
+        self.file(Disposition::Allow {
+            use_by,
+            witnessing: Default::default(),
+        })
     }
 
     pub(super) fn ballot(&mut self, who: u8, decision: Choice) -> Voted {
@@ -205,6 +208,7 @@ impl Fixture {
             decision: decision(),
             interests: interests(),
             basis,
+            witnessed: None,
         }
     }
 

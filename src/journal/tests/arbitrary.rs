@@ -10,7 +10,9 @@ use crate::action::{Bound, Dataset, DisclosureDigest, PersonId, PrincipalId, Pse
 use crate::approval::testkit::*;
 use crate::approval::*;
 use crate::canonical::{Digest, Json, Object};
-use crate::policy::{Exclusion, ProfileName, Requirement, Selector, SelfApproval, Supply};
+use crate::policy::{
+    Exclusion, ProfileName, Requirement, Selector, SelfApproval, Supply, Witnessing,
+};
 
 /// Text as people and agents write it, hostile where it can be.
 fn text() -> impl Strategy<Value = String> {
@@ -71,6 +73,10 @@ fn interests() -> impl Strategy<Value = Interests> {
     })
 }
 
+fn witnessing() -> impl Strategy<Value = Witnessing> {
+    prop::sample::select(vec![Witnessing::Afterwards, Witnessing::BeforeStart])
+}
+
 fn a_requirement() -> impl Strategy<Value = Requirement> {
     let quorum = prop::sample::select(vec![
         "1 of group:a",
@@ -83,10 +89,19 @@ fn a_requirement() -> impl Strategy<Value = Requirement> {
         option::of(time()),
         option::of(1u64..1000),
         any::<[bool; 4]>(),
+        witnessing(),
     )
         .prop_map(
-            |(quorum, exclude, not_before, run_within, [reason, ticket, excused, profile])| {
+            |(
+                quorum,
+                exclude,
+                not_before,
+                run_within,
+                [reason, ticket, excused, profile],
+                witnessing,
+            )| {
                 let mut requirement = requirement(quorum);
+                requirement.witnessing = witnessing;
                 requirement.exclude = exclude.into_iter().collect();
                 requirement.clocks.not_before = not_before;
                 requirement.clocks.run_within = run_within.map(std::time::Duration::from_secs);
@@ -160,7 +175,8 @@ fn requested() -> impl Strategy<Value = Event> {
         DenialCause::Unsatisfiable,
     ]);
     let disposition = prop_oneof![
-        time().prop_map(|use_by| Disposition::Allow { use_by }),
+        (time(), witnessing())
+            .prop_map(|(use_by, witnessing)| Disposition::Allow { use_by, witnessing }),
         option::of(cause).prop_map(|cause| Disposition::Deny { cause }),
         (a_requirement(), time()).prop_map(|(requirement, expires)| Disposition::RequireApproval {
             requirement,
@@ -266,9 +282,11 @@ fn starts() -> impl Strategy<Value = Event> {
             }
         })
     ];
-    (basis, interests(), 0u64..1000).prop_map(|(basis, interests, lease)| {
+    let rest = (interests(), 0u64..1000, option::of(0u64..1 << 53));
+    (basis, rest).prop_map(|(basis, (interests, lease, witnessed))| {
         Event::Started(Box::new(Started {
             interests,
+            witnessed,
             ..started(basis, lease)
         }))
     })

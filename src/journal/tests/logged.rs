@@ -85,6 +85,7 @@ fn a_life_is_read_back_from_checked_records() {
 fn an_ordinary_action_leaves_room_in_its_record() {
     let (records, _) = log(&Story::begin(requested(Disposition::Allow {
         use_by: at(50),
+        witnessing: Default::default(),
     })));
     assert!(
         records

@@ -124,9 +124,12 @@ fn a_vote_authorises_only_what_it_was_counted_for() {
 #[test]
 fn a_failed_or_unknown_end_still_moved_what_it_names() {
     for outcome in [Outcome::Failed, Outcome::Unknown] {
-        let story = Story::begin(requested(Disposition::Allow { use_by: at(50) }))
-            .tell(1, start(Basis::Allow, 60))
-            .tell(2, ended(outcome, &["/in"], &["/out"]));
+        let story = Story::begin(requested(Disposition::Allow {
+            use_by: at(50),
+            witnessing: Default::default(),
+        }))
+        .tell(1, start(Basis::Allow, 60))
+        .tell(2, ended(outcome, &["/in"], &["/out"]));
         let relations: Vec<_> = graph(&story).iter().map(|edge| edge.relation).collect();
         assert!(
             relations.contains(&Relation::Used) && relations.contains(&Relation::WasGeneratedBy)
@@ -158,9 +161,12 @@ fn a_sensitive_dataset_is_the_same_one_wherever_it_is_named() {
         }))
     };
     let story = |event| {
-        Story::begin(requested(Disposition::Allow { use_by: at(50) }))
-            .tell(1, start(Basis::Allow, 60))
-            .tell(2, event)
+        Story::begin(requested(Disposition::Allow {
+            use_by: at(50),
+            witnessing: Default::default(),
+        }))
+        .tell(1, start(Basis::Allow, 60))
+        .tell(2, event)
     };
     let writes = story(end(vec![Touched::from(&secret)], vec![]));
     let reads = story(end(vec![touched("/out")], vec![touched("/patients")]));
@@ -199,9 +205,12 @@ fn a_dataset_whose_name_was_erased_stays_a_step_on_the_way() {
         generated: vec![touched("/out")],
         ..finished(Outcome::Succeeded, Timing::InTime)
     }));
-    let story = Story::begin(requested(Disposition::Allow { use_by: at(50) }))
-        .tell(1, start(Basis::Allow, 60))
-        .tell(2, end);
+    let story = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }))
+    .tell(1, start(Basis::Allow, 60))
+    .tell(2, end);
     let answer = Search::new(Question::Upstream(dataset("/out")), Limits::default())
         .run(&graph(&story))
         .unwrap();

@@ -93,10 +93,13 @@ fn who_authorised_a_dataset_names_those_who_were_counted() {
 
 #[test]
 fn an_allowed_action_was_authorised_by_policy_and_nobody() {
-    let story = Story::begin(requested(Disposition::Allow { use_by: at(50) }))
-        .tell(1, reassess(Renewed::Allow, &[]))
-        .tell(2, start(Basis::Allow, 60))
-        .tell(3, ended(Outcome::Succeeded, &[], &["/out"]));
+    let story = Story::begin(requested(Disposition::Allow {
+        use_by: at(50),
+        witnessing: Default::default(),
+    }))
+    .tell(1, reassess(Renewed::Allow, &[]))
+    .tell(2, start(Basis::Allow, 60))
+    .tell(3, ended(Outcome::Succeeded, &[], &["/out"]));
     let found = ask(&graph(&story), Question::Authorisation(dataset("/out"))).authorisations();
     assert_eq!(found[0].votes, BTreeSet::new());
     assert_eq!(found[0].policies, BTreeSet::from([decision().revision]));

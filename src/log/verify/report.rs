@@ -86,6 +86,8 @@ pub struct Report {
     pub anchored: u64,
     /// How many records the last checkpoint covers that was cosigned so.
     pub witnessed: u64,
+    /// The sizes of the checkpoints beside the log that a quorum cosigned, whenever that was, and from when on it was one; ascending.
+    pub(crate) quorums: Vec<(u64, Timestamp)>,
     /// How many disclosures were not handed over, by the word of whoever made the export. A store withholds
     /// none.
     pub withheld: u64,
@@ -108,6 +110,7 @@ impl Report {
             kinds: BTreeMap::new(),
             anchored: 0,
             witnessed: 0,
+            quorums: Vec::new(),
             withheld: 0,
             sealed: 0,
             notes: Vec::new(),

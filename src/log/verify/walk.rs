@@ -29,7 +29,7 @@ use crate::{
         statement::KnownOr,
         tree::{Frontier, Subtree},
         trust::{Trust, VerifiedRecord},
-        witnesses::{NotWitnessed, Witnessed},
+        witnesses::{NotWitnessed, Window, Witnessed},
     },
 };
 
@@ -358,7 +358,14 @@ impl<'g> Walk<'g> {
         let Ok(note) = Note::parse(note) else {
             return;
         };
-        match policy.witnessed(&note, trust.ring().all(), self.ground.window) {
+        let quorum = |window| policy.witnessed(&note, trust.ring().all(), window);
+        let recent = quorum(self.ground.window);
+        let ever = match &recent {
+            Ok(witnessed) => Some(witnessed.since),
+            Err(_) => quorum(Window::ALWAYS).ok().map(|witnessed| witnessed.since),
+        };
+        self.report.quorums.extend(ever.map(|since| (size, since)));
+        match recent {
             Ok(Witnessed { since, by: _ }) => {
                 self.witnessed.push((size, since));
                 self.report.anchored = self.report.anchored.max(size);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Display, time::Duration};
 
 use crate::{
     action::{Action, ActorChain, Clarity, Dataset, Label, Principal, Resource, Tool},
-    policy::{Clocks, MustSupply, Requirement, SelfApproval, Supply},
+    policy::{Clocks, MustSupply, Requirement, SelfApproval, Supply, Witnessing},
 };
 
 use super::{
@@ -184,6 +184,7 @@ fn policy(source: &CardSource<'_>, facts: &mut Vec<Fact>) {
         clocks: _, // under their own heading
         must_supply,
         self_approval,
+        witnessing,
         profiles,
     } = source.requirement;
     let mut fact =
@@ -211,6 +212,13 @@ fn policy(source: &CardSource<'_>, facts: &mut Vec<Fact>) {
         .collect();
     if !wanted.is_empty() {
         fact("an approval must give", wanted.join(" and "));
+    }
+    match witnessing {
+        Witnessing::Afterwards => {}
+        Witnessing::BeforeStart => fact(
+            "once approved",
+            "it waits until the log's witnesses know of the decision".to_owned(),
+        ),
     }
     if !profiles.is_empty() {
         fact("profile", list(profiles));

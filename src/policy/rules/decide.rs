@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::evaluator::PolicyError;
 use super::super::names::ProfileName;
 use super::super::question::Question;
-use super::super::requirement::Requirement;
-use super::super::verdict::{Evaluation, PolicyRevision, Verdict};
+use super::super::requirement::{Requirement, Witnessing};
+use super::super::verdict::{Evaluation, Obligation, PolicyRevision, Verdict};
 use super::index::{Effect, Index, Rule};
 
 /// What rules are made of once they are loaded.
@@ -26,7 +26,8 @@ pub(super) enum Fallback {
 }
 
 impl Policy {
-    /// Deny > approve (requirements joined) > allow > default; the order of the rules in the file has no part in it.
+    /// Deny > approve (requirements joined) > allow > default; the order of the rules in the file has no part in it. Whether witnesses
+    /// come first stands beside that.
     pub fn decide(
         &self,
         question: &Question<'_>,
@@ -35,14 +36,16 @@ impl Policy {
         let mut denying = Vec::new();
         let mut approving = Vec::new();
         let mut allowing = Vec::new();
+        let mut witnessing = Vec::new();
         for rule in self.index.matching(question)? {
             match &rule.effect {
                 Effect::Deny => denying.push(rule),
                 Effect::Approve(profile) => approving.push((profile, rule)),
                 Effect::Allow => allowing.push(rule),
+                Effect::Witness => witnessing.push(rule),
             }
         }
-        let (verdict, decided) = if !denying.is_empty() {
+        let (verdict, mut decided) = if !denying.is_empty() {
             (Verdict::Deny, denying)
         } else if !approving.is_empty() {
             let mut profiles: Vec<&ProfileName> =
@@ -61,7 +64,28 @@ impl Policy {
             };
             (verdict, Vec::new())
         };
-        Ok(explained(verdict, decided, revision))
+        // What does not run needs no witness.
+        if verdict == Verdict::Deny {
+            witnessing.clear();
+        }
+        let witnessed = !witnessing.is_empty();
+        decided.append(&mut witnessing);
+        let mut evaluation = explained(verdict, decided, revision);
+        if witnessed {
+            evaluation.obligations.push(Obligation::witnessed());
+        }
+        Ok(evaluation)
+    }
+
+    /// What the strictest answer asks of witnesses.
+    pub fn witnessing(&self) -> Witnessing {
+        let profiles = self.profiles.values();
+        let profiles = profiles.map(|requirement| requirement.witnessing);
+        let rules = self.index.rules().iter().map(|rule| match rule.effect {
+            Effect::Witness => Witnessing::BeforeStart,
+            Effect::Deny | Effect::Approve(_) | Effect::Allow => Witnessing::Afterwards,
+        });
+        profiles.chain(rules).max().unwrap_or_default()
     }
 
     /// The requirement that meets all of `profiles`.

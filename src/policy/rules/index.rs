@@ -30,6 +30,8 @@ pub(super) enum Effect {
     Deny,
     Approve(ProfileName),
     Allow,
+    /// Whatever lets it run, witnesses have to know of it before.
+    Witness,
 }
 
 /// The rules that could match a question, found by its action's name.
@@ -63,7 +65,7 @@ struct Ready {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Restricts {
-    /// Deny or approve: matches where one resource may satisfy it.
+    /// Deny, approve or witness: matches where one resource may satisfy it.
     Yes,
     /// Allow: matches where all surely do.
     No,
@@ -140,6 +142,11 @@ impl Index {
         }
     }
 
+    /// The rules as they were written.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()
@@ -194,7 +201,7 @@ impl Group {
         self.rules.push(Ready {
             rule: number,
             restricts: match rule.effect {
-                Effect::Deny | Effect::Approve(_) => Restricts::Yes,
+                Effect::Deny | Effect::Approve(_) | Effect::Witness => Restricts::Yes,
                 Effect::Allow => Restricts::No,
             },
             when,

@@ -191,6 +191,7 @@ fn rule(node: &Node, number: usize, used: &mut BTreeSet<Use>, report: &mut Repor
     let effect = match (effect?, approval) {
         ((_, "deny"), None) => Effect::Deny,
         ((_, "allow"), None) => Effect::Allow,
+        ((_, "witness"), None) => Effect::Witness,
         ((_, "approve"), Some(entry)) => {
             let text = values::text(entry, place, report)?;
             match ProfileName::new(text) {
@@ -216,7 +217,7 @@ fn rule(node: &Node, number: usize, used: &mut BTreeSet<Use>, report: &mut Repor
             );
             return None;
         }
-        ((_, "deny" | "allow"), Some(entry)) => {
+        ((_, "deny" | "allow" | "witness"), Some(entry)) => {
             report.error(
                 entry.line,
                 place,
@@ -229,7 +230,7 @@ fn rule(node: &Node, number: usize, used: &mut BTreeSet<Use>, report: &mut Repor
             report.error(
                 line,
                 place,
-                format!("`{other}` is no effect: use `deny`, `approve` or `allow`"),
+                format!("`{other}` is no effect: use `deny`, `approve`, `allow` or `witness`"),
             );
             return None;
         }

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use super::evaluator::{PolicyError, PolicyEvaluator};
 use super::facts::Needs;
 use super::question::Question;
+use super::requirement::Witnessing;
 use super::verdict::{Evaluation, PolicyRevision};
 use decide::Policy;
 use load::Loaded;
@@ -135,8 +136,11 @@ impl RuleSet {
         }
         warnings.sort();
         Ok(Self {
+            needs: match policy.witnessing() {
+                Witnessing::Afterwards => Needs::nothing(),
+                Witnessing::BeforeStart => Needs::nothing().witnesses(),
+            },
             policy: Arc::new(policy),
-            needs: Needs::nothing(),
             revision,
             warnings: Arc::from(warnings),
         })

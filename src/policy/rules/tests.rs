@@ -10,6 +10,7 @@ mod documentation;
 mod loading;
 mod random;
 mod rows;
+mod witnesses;
 
 use super::super::{Evaluation, Facts, Phase, Question, Requirement, Verdict};
 use super::RuleSet;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::super::{
     Clocks, Exclusion, MustSupply, Pool, ProfileName, Quorum, Requirement, Satisfied, Selector,
-    SelfApproval, Supply,
+    SelfApproval, Supply, Witnessing,
 };
 use super::{quorum, vote};
 use crate::canonical::Json;
@@ -47,19 +47,24 @@ pub(super) fn requirement() -> impl Strategy<Value = Requirement> {
         "[a-c]".prop_map(|name| ProfileName::new(&name).unwrap()),
         0..=2,
     );
-    (quorum, exclude, clocks, (supply(), supply()), own, profiles).prop_map(
-        |(quorum, exclude, clocks, (reason, ticket), self_approval, profiles)| Requirement {
-            quorum,
-            exclude,
-            clocks: Clocks {
-                timeout: clocks.0,
-                valid_after_approval: clocks.1,
-                not_before: clocks.2,
-                run_within: clocks.3,
-            },
-            must_supply: MustSupply { reason, ticket },
-            self_approval,
-            profiles,
+    let witnessing = prop::sample::select(vec![Witnessing::Afterwards, Witnessing::BeforeStart]);
+    let other = (own, witnessing, profiles);
+    (quorum, exclude, clocks, (supply(), supply()), other).prop_map(
+        |(quorum, exclude, clocks, (reason, ticket), (self_approval, witnessing, profiles))| {
+            Requirement {
+                quorum,
+                exclude,
+                clocks: Clocks {
+                    timeout: clocks.0,
+                    valid_after_approval: clocks.1,
+                    not_before: clocks.2,
+                    run_within: clocks.3,
+                },
+                must_supply: MustSupply { reason, ticket },
+                self_approval,
+                witnessing,
+                profiles,
+            }
         },
     )
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::super::names::ProfileName;
 use super::super::super::quorum::Quorum;
 use super::super::super::requirement::{
-    Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply,
+    Clocks, Exclusion, MustSupply, Requirement, SelfApproval, Supply, Witnessing,
 };
 use super::super::tree::{Entry, Value};
 use super::fields::{Fields, Report};
@@ -90,6 +90,11 @@ fn requirement(entry: &Entry, name: &ProfileName, report: &mut Report) -> Option
         ticket: supply(fields.flag("ticket_required", report)),
     };
 
+    let witnessing = match fields.flag("witnessed", report) {
+        Some(true) => Witnessing::BeforeStart,
+        Some(false) | None => Witnessing::Afterwards,
+    };
+
     let mut word = |key, only: &str| {
         let entry = fields.take(key)?;
         let text = values::text(entry, place, report)?;
@@ -118,6 +123,7 @@ fn requirement(entry: &Entry, name: &ProfileName, report: &mut Report) -> Option
         clocks,
         must_supply,
         self_approval,
+        witnessing,
         profiles: BTreeSet::from([name.clone()]),
     })
 }

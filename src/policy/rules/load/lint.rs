@@ -31,7 +31,7 @@ pub(super) fn lint(rules: &[Rule], report: &mut Report) {
         );
         match rule.effect {
             Effect::Allow => report.error(rule.line, Some(&format!("rule `{}`", rule.id)), message),
-            Effect::Approve(_) | Effect::Deny => {
+            Effect::Approve(_) | Effect::Deny | Effect::Witness => {
                 report.warn(rule.line, format!("rule `{}` {message}", rule.id))
             }
         }
