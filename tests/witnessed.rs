@@ -9,9 +9,9 @@
 
 mod common;
 mod fake_witness;
+mod watched;
 
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -19,147 +19,22 @@ use async_trait::async_trait;
 use common::{PEOPLE, RULES, World, bot, pay, read, start, wire};
 use countersign::action::SessionId;
 use countersign::audit::Audit;
-use countersign::clock::{Bell, ManualClock};
-use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Executed, Refusal, RunError};
+use countersign::clock::ManualClock;
+use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Gate, Refusal};
 use countersign::host::{Countersign, Opening};
-use countersign::ledger::{Keys, OpenError};
-use countersign::log::{
-    Head, Note, Origin, Role, Seq, StoredRecord, Verdict, Window, WitnessPolicy,
-};
+use countersign::ledger::OpenError;
+use countersign::log::{Note, Origin, Seq, StoredRecord, Verdict, Window, WitnessPolicy};
 use countersign::policy::{
     Evaluation, Needs, Obligation, Phase, PolicyError, PolicyEvaluator, PolicyRevision, Question,
 };
-use countersign::store::{
-    Chore, Committed, Found, Guarantees, MemoryStore, Query, Step, Store, StoreError, Tended,
-};
-#[cfg(feature = "sqlite")]
-use countersign::witness::{Evidence, Sign};
+use countersign::store::{MemoryStore, Query, Store};
 use countersign::witness::{Request, Response, Transport, TransportError};
-use fake_witness::{FakeWitness, Mood, Wire, all_of};
+use fake_witness::{FakeWitness, Mood, Wire};
 use futures::executor::block_on;
-
-const ORIGIN: &str = "example.com/watched";
-
-/// Tells of every cosignature once it is stored, by the size of its checkpoint.
-#[derive(Debug)]
-struct Telling<S>(S, Mutex<mpsc::Sender<u64>>);
-
-#[async_trait]
-impl<S: Store> Store for Telling<S> {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
-    }
-    async fn head(&self) -> Result<Option<Head>, StoreError> {
-        self.0.head().await
-    }
-    async fn append(&self, step: Step) -> Result<Committed, StoreError> {
-        self.0.append(step).await
-    }
-    async fn read(&self, from: Seq, limit: NonZeroU32) -> Result<Vec<StoredRecord>, StoreError> {
-        self.0.read(from, limit).await
-    }
-    async fn find(&self, query: Query) -> Result<Found, StoreError> {
-        self.0.find(query).await
-    }
-    async fn tend(&self, chore: Chore) -> Result<Tended, StoreError> {
-        let size = match &chore {
-            Chore::AddSignatures { size, .. } => Some(*size),
-            _ => None,
-        };
-        let tended = self.0.tend(chore).await?;
-        if let (Some(size), Tended::Done) = (size, &tended) {
-            let _nobody_listens = self.1.lock().unwrap().send(size);
-        }
-        Ok(tended)
-    }
-    fn on_commit(&self, bell: Bell) {
-        self.0.on_commit(bell);
-    }
-}
-
-fn witnesses_of(keys: &Keys, many: u8) -> Vec<Arc<FakeWitness>> {
-    let origin = Origin::new(ORIGIN).unwrap();
-    let trusted = keys.trusted();
-    let known: Vec<_> = trusted
-        .iter()
-        .filter(|(_, roles)| roles.contains(&Role::Checkpoint))
-        .map(|(key, _)| (origin.clone(), key.key().clone()))
-        .collect();
-    (0..many)
-        .map(|number| FakeWitness::new(number, &known))
-        .collect()
-}
-
-fn policy_of(witnesses: &[Arc<FakeWitness>]) -> WitnessPolicy {
-    WitnessPolicy::parse(all_of(witnesses).as_bytes()).unwrap()
-}
-
-/// A process on this store that tells when something was cosigned.
-fn process(
-    store: impl Store,
-    keys: &Keys,
-    witnesses: &[Arc<FakeWitness>],
-    transport: impl Transport,
-) -> (World, mpsc::Receiver<u64>) {
-    process_by(RULES, store, keys, witnesses, transport)
-}
-
-fn process_by(
-    rules: &str,
-    store: impl Store,
-    keys: &Keys,
-    witnesses: &[Arc<FakeWitness>],
-    transport: impl Transport,
-) -> (World, mpsc::Receiver<u64>) {
-    let (told, stored) = mpsc::channel();
-    let choose = |opening: Opening| {
-        // A thread that is late must not find its permit void: here time passes fast.
-        let opening = opening
-            .with_origin(ORIGIN)
-            .with_permit_lifetime(Duration::from_secs(3600));
-        match witnesses {
-            [] => opening,
-            some => opening.with_witnesses(policy_of(some), transport),
-        }
-    };
-    let world = World::open(
-        rules,
-        PEOPLE,
-        Telling(store, Mutex::new(told)),
-        keys.clone(),
-        ManualClock::new(start()),
-        tempfile::tempdir().unwrap(),
-        choose,
-    );
-    (world, stored)
-}
-
-fn work(world: &World) {
-    let _done = block_on(world.gate().run(read(), async |_| Ok::<_, String>(()))).unwrap();
-    let request = world.file(pay(5));
-    let _ = world.approve("rita", request).unwrap();
-    let permit = block_on(world.gate().resume(request)).unwrap();
-    let _done = block_on(permit.run(async |_| Ok::<_, String>(()))).unwrap();
-}
-
-/// Lets time pass until `many` witnesses have cosigned a log of this size.
-fn until(world: &World, stored: &mpsc::Receiver<u64>, size: u64, many: usize) {
-    let mut there = 0;
-    while there < many {
-        match stored.recv_timeout(Duration::from_millis(5)) {
-            Ok(cosigned) => there += usize::from(cosigned == size),
-            Err(_) => world.clock.advance(Duration::from_secs(2)),
-        }
-    }
-}
-
-fn size(store: &impl Store) -> u64 {
-    block_on(store.head()).unwrap().unwrap().size
-}
-
-fn fresh_keys(folder: &Path) -> Keys {
-    Keys::create(folder.join("keys")).unwrap()
-}
+use watched::{
+    ORIGIN, apart, fresh_keys, hear, origin, policy_of, process, process_by, size, until, watched,
+    watched_by, witnesses_of, work,
+};
 
 #[test]
 fn commits_are_cosigned_and_the_log_is_anchored_by_what_lies_in_it() {
@@ -238,110 +113,6 @@ fn a_witness_that_failed_is_asked_again() {
     world.close();
 }
 
-#[cfg(feature = "sqlite")]
-#[test]
-fn a_machine_that_was_set_back_as_a_whole_is_noticed_by_its_witness() {
-    use countersign::SqliteStore;
-
-    let folder = tempfile::tempdir().unwrap();
-    let keys = fresh_keys(folder.path());
-    let witnesses = witnesses_of(&keys, 1);
-    let database = folder.path().join("log.db");
-    // What runs in the background may hold the store for a moment longer.
-    let end = |world: World, store: Arc<SqliteStore>| {
-        world.close();
-        while Arc::strong_count(&store) > 1 {
-            std::thread::yield_now();
-        }
-    };
-    let live = || {
-        let store = Arc::new(SqliteStore::open_or_create(&database).unwrap());
-        let wire = Wire(witnesses.clone());
-        let (world, stored) = process(Arc::clone(&store), &keys, &witnesses, wire);
-        (world, stored, store)
-    };
-    let (world, stored, store) = live();
-    work(&world);
-    until(&world, &stored, size(&store), 1);
-    end(world, store);
-    // The database with its head file, so that nothing on this machine remembers what comes after.
-    let files = ["log.db", "log.db.head"];
-    let copies = files.map(|name| std::fs::read(folder.path().join(name)).unwrap());
-    let (world, stored, store) = live();
-    work(&world);
-    until(&world, &stored, size(&store), 1);
-    let known = size(&store);
-    end(world, store);
-    for (name, copy) in files.iter().zip(&copies) {
-        std::fs::write(folder.path().join(name), copy).unwrap();
-    }
-
-    let (world, _stored, store) = live();
-    while world.countersign.witness_alarms().is_empty() {
-        std::thread::yield_now();
-    }
-    let [alarm] = world.countersign.witness_alarms().try_into().unwrap();
-    assert_eq!(alarm.sign, Sign::Rollback { size: known });
-    assert!(matches!(alarm.evidence, Evidence::Ahead(_)));
-    // It is not asked again, whatever is written.
-    witnesses[0].asked();
-    work(&world);
-    world.clock.advance(Duration::from_secs(3600));
-    end(world, store);
-    assert!(witnesses[0].asked().is_empty());
-}
-
-/// [`RULES`], where witnesses have to know before something is read, and before something is paid.
-fn watched() -> String {
-    let rules = RULES.replace(
-        "[approvals.one]",
-        "[[rules]]\nid = \"watched\"\neffect = \"witness\"\nwhen = { action = \"db.read\" }\n[approvals.one]\nwitnessed = true",
-    );
-    assert_ne!(rules, RULES);
-    rules
-}
-
-fn watched_by(
-    store: &Arc<MemoryStore>,
-    keys: &Keys,
-    witnesses: &[Arc<FakeWitness>],
-) -> (World, mpsc::Receiver<u64>) {
-    let transport = Wire(witnesses.to_vec());
-    process_by(&watched(), Arc::clone(store), keys, witnesses, transport)
-}
-
-/// Runs on a thread of its own, so that it may wait; says what came of it.
-fn apart<T: Send + 'static>(
-    run: impl Future<Output = Result<Executed<T>, RunError<String>>> + Send + 'static,
-) -> mpsc::Receiver<Result<T, Refusal>> {
-    let (said, answer) = mpsc::channel();
-    std::thread::spawn(move || {
-        let answer = match block_on(run) {
-            Ok(executed) => Ok(executed.into_value()),
-            Err(RunError::Refused(refusal)) => Err(refusal),
-            Err(error) => panic!("{error}"),
-        };
-        let _nobody_waits = said.send(answer);
-    });
-    answer
-}
-
-/// Lets time pass until something is told, but not so much that a request is over.
-fn hear<T>(clock: &ManualClock, told: &mpsc::Receiver<T>) -> T {
-    let mut left = 100;
-    loop {
-        match told.recv_timeout(Duration::from_millis(5)) {
-            Ok(answer) => return answer,
-            Err(mpsc::RecvTimeoutError::Disconnected) => panic!("nobody will tell"),
-            Err(mpsc::RecvTimeoutError::Timeout) if left == 0 => {}
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                left -= 1;
-                clock.advance(Duration::from_secs(2));
-            }
-        }
-    }
-}
-
 /// The bodies of all records of a kind, with their numbers.
 fn bodies(store: &impl Store, kind: &str) -> Vec<(u64, serde_json::Value)> {
     let all = block_on(store.read(Seq::new(0), NonZeroU32::new(10_000).unwrap())).unwrap();
@@ -382,10 +153,6 @@ fn assert_witnessed(store: &impl Store, decided: u64, witnesses: &[Arc<FakeWitne
         policy.witnessed(&note, [], Window::ALWAYS).map(drop),
         Ok(())
     );
-}
-
-fn origin() -> Origin {
-    Origin::new(ORIGIN).unwrap()
 }
 
 #[test]
@@ -643,5 +410,44 @@ fn a_start_that_waits_for_witnesses_hears_that_the_approval_was_revoked() {
     let _ = block_on(world.desk.revoke(&rita, request, reason)).unwrap();
     let refusal = run.recv().unwrap().unwrap_err();
     assert!(matches!(refusal, Refusal::Revoked), "{refusal}");
+    world.close();
+}
+
+/// Has something filed after each question to a witness, so that the newest checkpoint is another one each time.
+#[derive(Debug)]
+struct Growing(Wire, Arc<Mutex<Option<Gate>>>);
+
+#[async_trait]
+impl Transport for Growing {
+    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+        let answer = self.0.exchange(request).await;
+        if let Some(gate) = self.1.lock().unwrap().as_ref() {
+            std::thread::scope(|scope| {
+                scope.spawn(|| drop(block_on(gate.request(wire(1))).unwrap()));
+            });
+        }
+        answer
+    }
+}
+
+#[test]
+fn a_log_that_grows_between_the_questions_has_a_quorum_for_whoever_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = fresh_keys(folder.path());
+    let witnesses = witnesses_of(&keys, 3);
+    let store = Arc::new(MemoryStore::new());
+    let filing = Arc::new(Mutex::new(None));
+    let growing = Growing(Wire(witnesses.clone()), Arc::clone(&filing));
+    let shared = Arc::clone(&store);
+    let (world, _stored) = process_by(&watched(), shared, &keys, &witnesses, growing);
+    *filing.lock().unwrap() = Some(world.gate());
+    let gate = world.gate();
+    let run = apart(async move { gate.run(read(), async |_| Ok(())).await });
+    hear(&world.clock, &run).unwrap();
+    let requested = bodies(&store, "requested").into_iter();
+    let mut allowed = requested.filter(|(_, body)| body["verdict"] == "allow");
+    let (decided, _) = allowed.next().unwrap();
+    assert_witnessed(&store, decided, &witnesses);
+    *filing.lock().unwrap() = None;
     world.close();
 }

@@ -173,7 +173,12 @@ impl Countersign {
             })
     }
 
-    /// What witnesses have said against the log since it was opened, with what shows it: to be kept, and looked into.
+    /// What witnesses have said against the log, with what shows it: to be looked into.
+    ///
+    /// It is kept beside the keys as well, or else beside the head file, as `<log>-<key>-<evidence>.alarm`, and read at the next opening.
+    /// What a key of the log has signed stops all writing at once, and the log is not opened any more
+    /// ([`OpenError::Contradicted`]) unless the store has caught up with it. The word of a witness alone stops only what rules want
+    /// witnessed; once it was looked into, take the file away.
     #[must_use]
     pub fn witness_alarms(&self) -> Vec<Arc<Alarm>> {
         self.parts.ledger.contradictions()
@@ -233,7 +238,7 @@ impl Opening {
     ///
     /// They are asked after the commit and in the background, and one that fails is asked again, less and less often. Nothing waits for
     /// them but what rules have wait ([`policy::Witnessing::BeforeStart`](crate::policy::Witnessing::BeforeStart)). Each is asked at once when the log is opened, so that one that was set back is noticed. A witness that
-    /// contradicts the log is asked no more until the next opening; [`Countersign::witness_alarms`] says so. The transport runs on the
+    /// contradicts the log is asked no more until the next opening; [`Countersign::witness_alarms`] says so, and what follows. The transport runs on the
     /// spawner.
     pub fn with_witnesses(mut self, policy: WitnessPolicy, transport: impl Transport) -> Self {
         self.options.witnesses = Some(Witnesses::new(policy, transport));

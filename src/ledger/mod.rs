@@ -19,6 +19,7 @@ mod follow;
 mod graph;
 mod head_file;
 mod keeper;
+mod kept_alarms;
 mod key_changes;
 mod keys;
 mod known_logs;
@@ -133,6 +134,7 @@ pub(crate) struct Shared {
     listeners: Mutex<Vec<Listener>>,
     /// What witnesses have said against the log.
     contradictions: Mutex<Vec<Arc<crate::witness::Alarm>>>,
+    kept_alarms: kept_alarms::KeptAlarms,
     witnesses: Option<Arc<crate::witness::Witnesses>>,
     /// Starts that wait for witnesses.
     vigils: Mutex<vigil::Vigils>,

@@ -18,6 +18,7 @@ use crate::values::{ValueKeys, ValueKeysError, path_in};
 use crate::witness::Witnesses;
 
 use super::head_file::{HeadFile, HeadFileError, Mark};
+use super::kept_alarms::KeptAlarms;
 use super::ours::{Place, known_trust};
 use super::sequencer::Sequencer;
 use super::value_keys::{Values, sealed_scope};
@@ -129,6 +130,8 @@ pub(crate) async fn open(
         }
         _ => None,
     };
+    let kept_alarms = KeptAlarms::new(*trust.log(), keys.directory(), path.as_deref());
+    let contradictions = kept_alarms.judge(&store, &head, &trust).await?;
     place.settle(*trust.log(), genesis)?;
     let values = Values::of(&store, value_keys.as_deref(), *trust.log()).await?;
     let reads = [Role::Gate, Role::Desk];
@@ -199,7 +202,8 @@ pub(crate) async fn open(
         feeds: Mutex::default(),
         operator: Mutex::new(None),
         listeners: Mutex::default(),
-        contradictions: Mutex::default(),
+        contradictions: Mutex::new(contradictions),
+        kept_alarms,
         witnesses: witnesses.map(Arc::new),
         vigils: Mutex::default(),
         counted: super::Counted::default(),

@@ -48,6 +48,18 @@ pub enum OpenError {
         /// Where the head file should be.
         head_file: PathBuf,
     },
+    /// A witness has shown that keys of the log signed another history than that of the store.
+    #[error(
+        "a witness has shown that a key of this log signed another history than the store's, as to the first {size} records, and `{}` keeps what shows it. \
+         Put the newer store back if this is an older copy; else find out who else has the keys, keep store and file as evidence, and begin a successor log",
+        evidence.display()
+    )]
+    Contradicted {
+        /// Up to where they differ at the latest.
+        size: u64,
+        /// The alarm.
+        evidence: PathBuf,
+    },
     /// The store does not verify where a gate has to rely on it.
     #[error("record {seq} does not verify: {why}. Verify the log before anything is added to it")]
     Broken {

@@ -10,11 +10,11 @@ use futures::FutureExt;
 use futures::future::{Either, select};
 
 use crate::clock::Timestamp;
-use crate::log::{Role, TrustedKeys, VerifierKey};
-use crate::witness::{Alarm, Submitted, Trouble, Witnesses};
+use crate::log::{Role, Trust, TrustedKeys, VerifierKey};
+use crate::witness::{Alarm, Evidence, Submitted, Trouble, Witnesses};
 
 use super::courier::Doorbell;
-use super::{Shared, lock};
+use super::{LedgerError, Shared, lock};
 
 /// How long one witness may take for all that it is asked in a round.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -132,9 +132,7 @@ async fn round(
         }
         Ok(Err(Trouble::Alarm(alarm))) => {
             tracing::error!(%alarm, "a witness contradicts the log");
-            lock(&shared.contradictions).push(alarm);
-            // What waits for witnesses does not go on.
-            shared.cosigned();
+            shared.contradicted(witnesses, place, alarm);
             None
         }
         Ok(Err(trouble)) => {
@@ -159,22 +157,41 @@ fn later(failures: &mut u32) -> Next {
 }
 
 impl Shared {
-    /// What witnesses have said against the log since it was opened.
+    /// Keeps what a witness says against the log. Where a key of the log has signed it, nothing is appended any more.
+    fn contradicted(&self, witnesses: &Witnesses, place: usize, alarm: Arc<Alarm>) {
+        if let Some(witness) = witnesses.policy().witnesses().get(place) {
+            self.kept_alarms.keep(&witness.key.key().id(), &alarm);
+        }
+        match alarm.evidence {
+            // Or any witness could bring the log to a stop.
+            Evidence::Word => {}
+            Evidence::Ahead(_) => self.stop(LedgerError::Rollback),
+            Evidence::Fork(_) => self.stop(LedgerError::Fork),
+        }
+        lock(&self.contradictions).push(alarm);
+        self.waiters.wake_all();
+    }
+
+    /// What witnesses have said against the log, also before it was opened.
     pub(crate) fn contradictions(&self) -> Vec<Arc<Alarm>> {
         lock(&self.contradictions).clone()
     }
 
     /// Every key that signs or has signed checkpoints of the log, with which evidence against it is checked.
     fn checkpoint_keys(&self) -> TrustedKeys {
-        let trust = self.trust();
-        let name = trust.origin().key_name();
-        let mut keys = TrustedKeys::new();
-        for key in trust.ring().with_role(Role::Checkpoint) {
-            let key = VerifierKey::new(name.clone(), key.clone());
-            // A ring names no key twice.
-            let added = keys.add(key, BTreeSet::from([Role::Checkpoint]));
-            debug_assert!(added.is_ok());
-        }
-        keys
+        checkpoint_keys(&self.trust())
     }
+}
+
+/// Every key that signs or has signed checkpoints of a log.
+pub(super) fn checkpoint_keys(trust: &Trust) -> TrustedKeys {
+    let name = trust.origin().key_name();
+    let mut keys = TrustedKeys::new();
+    for key in trust.ring().with_role(Role::Checkpoint) {
+        let key = VerifierKey::new(name.clone(), key.clone());
+        // A ring names no key twice.
+        let added = keys.add(key, BTreeSet::from([Role::Checkpoint]));
+        debug_assert!(added.is_ok());
+    }
+    keys
 }
