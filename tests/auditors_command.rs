@@ -18,12 +18,13 @@ use std::process::{Command, Output, Stdio};
 use base64ct::{Base64, Encoding};
 use common::{PEOPLE, RULES, World, read, start};
 use countersign::action::Action;
+use countersign::approval::LegalBasis;
 use countersign::canonical::{Admission, Json, admit};
-use countersign::clock::ManualClock;
-use countersign::gate::ApprovalGateExt;
-use countersign::ledger::Keys;
-use countersign::log::Role;
-use countersign::store::SqliteStore;
+use countersign::clock::{ManualClock, Timestamp};
+use countersign::gate::{ApprovalGate, ApprovalGateExt};
+use countersign::ledger::{Erase, Keys};
+use countersign::log::{Cosignature, KeyName, Note, Role, SecretKey, Signer, WitnessKey};
+use countersign::store::{Chore, Query, SqliteStore, Store, Tended};
 use futures::executor::block_on;
 use tempfile::TempDir;
 
@@ -966,4 +967,242 @@ fn a_rotation_that_was_cut_short_is_finished_by_the_next() {
             }
         }
     }
+}
+
+/// Has these of three witnesses cosign the newest checkpoint, or forge what they say; the policy `witnesses` asks for two of them.
+fn cosign(case: &Case, names: &[&str], forge: bool) {
+    let at = Timestamp::parse("2026-12-01T08:00:00.000000Z").unwrap();
+    let witnesses = ["one", "two", "three"].map(|name| {
+        let secret = SecretKey::from_seed(&[name.len() as u8 + name.as_bytes()[0]; 32]);
+        let shown = KeyName::new(format!("witness.example/{name}")).unwrap();
+        let key = WitnessKey::new(shown, secret.public().clone());
+        (name, secret, key)
+    });
+    let lines = witnesses
+        .iter()
+        .map(|(name, _, key)| format!("witness {name} {key}\n"));
+    let policy = lines.collect::<String>() + "group two-of 2 one two three\nquorum two-of\n";
+    fs::write(case.path("witnesses"), policy).unwrap();
+
+    let store = SqliteStore::open_or_create(case.path("log.db")).unwrap();
+    let size = block_on(store.head()).unwrap().unwrap().size;
+    let found = block_on(store.find(Query::Checkpoint { at_least: size })).unwrap();
+    let expected = found.checkpoint().unwrap().unwrap().1;
+    let note = Note::parse(&expected).unwrap();
+    let cosigned = witnesses.iter().filter(|(name, _, _)| names.contains(name));
+    let lines = cosigned.map(|(_, secret, key)| {
+        let text = note.unverified_text();
+        let text = if forge {
+            text.replacen('\n', "x\n", 1)
+        } else {
+            text.to_owned()
+        };
+        Cosignature::sign(&text, at, secret).unwrap().line(key)
+    });
+    let lines = lines.collect();
+    let chore = Chore::AddSignatures {
+        size,
+        expected,
+        lines,
+    };
+    assert_eq!(block_on(store.tend(chore)).unwrap(), Tended::Done);
+    drop(store);
+    fs::remove_dir_all(case.path("tiles")).unwrap();
+    fs::remove_file(case.path("log.jsonl")).unwrap();
+    for (form, place) in [("--tiles", "@tiles"), ("--jsonl", "@log.jsonl")] {
+        let _ = say!(case, "export", "@log.db", "--disclose-all", form, place).ends(0);
+    }
+}
+
+#[test]
+fn a_quorum_of_witnesses_is_an_anchor_in_every_form() {
+    let case = Case::new();
+    let brought = ["--keys", "@keys.txt", "--witness-policy", "@witnesses"];
+    let verify =
+        |form: &str, more: &[&str]| case.say(&[&["verify", form][..], &brought, more].concat());
+    // One of three is no quorum of two.
+    cosign(&case, &["one"], false);
+    for form in FORMS {
+        let said = verify(form, &[]).ends(3);
+        assert!(
+            said.first_line().contains("of which 0 are anchored"),
+            "{said:?}"
+        );
+        let none = "witnesses    no checkpoint of the log has a quorum of the policy";
+        assert!(said.out.lines().any(|line| line == none), "{said:?}");
+        let json = verify(form, &["--json"]).ends(3).json();
+        assert_eq!(at(&json, &["witnesses", "size"]).as_i64(), Some(0));
+    }
+    let _ = say!(case, "prove", "@log.db", "2", "--out", "@alone").ends(0);
+    cosign(&case, &["three"], false);
+    let size = case.size();
+    for (number, form) in FORMS.into_iter().enumerate() {
+        let said = verify(form, &[]).ends(0);
+        let verdict = format!("verdict      intact and anchored, {size} records");
+        assert_eq!(said.first_line(), verdict);
+        let line = format!(
+            "witnesses    a quorum vouches for the first {size} records since 2026-12-01T08:00:00.000000Z: one three"
+        );
+        assert!(said.out.lines().any(|found| found == line), "{said:?}");
+        let json = verify(form, &["--json"]).ends(0).json();
+        assert_eq!(at(&json, &["witnesses", "size"]).as_i64(), Some(size));
+        let first = &at(&json, &["witnesses", "by"]).as_array().unwrap()[0];
+        assert_eq!(at(first, &["name"]).as_str(), Some("one"));
+
+        let out = format!("@{number}.receipt");
+        let _ = say!(case, "prove", form, "2", "--out", out).ends(0);
+        let receipt = |receipt: &str, more: &[&str]| {
+            case.say(&[&["verify-receipt", receipt][..], &brought, more].concat())
+        };
+        let said = receipt(&out, &[]).ends(0);
+        let line = line.replace("for the first", "for the log of");
+        assert!(said.out.lines().any(|found| found == line), "{said:?}");
+        let json = receipt(&out, &["--json"]).ends(0).json();
+        assert_eq!(at(&json, &["witnesses", "size"]).as_i64(), Some(size));
+        // It proves what it proved, and the witnesses do not vouch for it.
+        let said = receipt("@alone", &[]).ends(3);
+        assert!(said.first_line().contains("record 2 stands in the log"));
+        assert!(
+            said.out
+                .contains("witnesses    no quorum vouches for the log: 1 witnesses"),
+            "{said:?}"
+        );
+        let json = receipt("@alone", &["--json"]).ends(3).json();
+        assert_eq!(at(&json, &["exit_code"]).as_i64(), Some(3));
+    }
+    // What came after it is a tail.
+    let world = case.open();
+    runs(&world, read());
+    world.close();
+    let said = verify("@log.db", &[]).ends(3);
+    assert!(
+        said.first_line()
+            .ends_with(&format!("of which {size} are anchored")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_cosignature_that_does_not_verify_is_named_and_does_not_count() {
+    let case = Case::new();
+    cosign(&case, &["one", "two", "three"], true);
+    let brought = ["--keys", "@keys.txt", "--witness-policy", "@witnesses"];
+    for form in FORMS {
+        let said = case
+            .say(&[&["verify", form][..], &brought].concat())
+            .ends(3);
+        let why = "does not count as witnessed: the cosignature of the witness `one`: the cosignature does not verify";
+        assert!(said.out.contains(why), "{said:?}");
+    }
+    let _ = say!(case, "prove", "@log.db", "2", "--out", "@receipt").ends(0);
+    let said = case
+        .say(&[&["verify-receipt", "@receipt"][..], &brought].concat())
+        .ends(3);
+    assert!(
+        said.out
+            .contains("the witness `one`: the cosignature does not verify"),
+        "{said:?}"
+    );
+    // Half a policy is none.
+    let text = fs::read_to_string(case.path("witnesses")).unwrap();
+    fs::write(case.path("witnesses"), text.trim_end()).unwrap();
+    let said = case
+        .say(&[&["verify", "@log.db"][..], &brought].concat())
+        .ends(2);
+    assert!(said.first_line().contains("witnesses`: "), "{said:?}");
+}
+
+#[test]
+fn a_value_that_is_gone_was_erased_by_a_record_or_is_lost() {
+    let case = Case::new();
+    let world = case.open();
+    let action = Action::named("pay")
+        .parameter("amount", 7)
+        .sensitive("iban", "DE02120300000000202051")
+        .build();
+    let request = world.file(action.unwrap());
+    block_on(world.gate().withdraw(request)).unwrap();
+    let key = std::sync::Arc::clone(world.keys.signer(Role::Operator).unwrap());
+    let operator = world.countersign.operator(key).unwrap();
+    let basis = LegalBasis::new("gdpr_art_17_1_a").unwrap();
+    let erase = Erase::Request(request);
+    let erasure = block_on(operator.erase(&erase, &basis, "they asked for it")).unwrap();
+    let told = say!(case, "log", "@log.db", "--kind", "requested").out;
+    let [seq, before] = told
+        .lines()
+        .rev()
+        .take(2)
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!()
+    };
+    let by = erasure.records[0];
+    drop(operator);
+    world.close();
+    let _ = say!(
+        case,
+        "export",
+        "@log.db",
+        "--disclose-all",
+        "--tiles",
+        "@new"
+    )
+    .ends(0);
+    let _ = say!(
+        case,
+        "export",
+        "@log.db",
+        "--disclose-all",
+        "--jsonl",
+        "@new.jsonl"
+    )
+    .ends(0);
+    for form in ["@log.db", "@new", "@new.jsonl"] {
+        let said = say!(case, "show", form, seq).ends(0);
+        let line = format!(
+            "  /bound/parameters/sensitive/… erased by record {by} (gdpr_art_17_1_a), digest "
+        );
+        assert!(
+            said.out.lines().any(|found| found.starts_with(&line)),
+            "{said:?}"
+        );
+        assert!(!said.out.contains("lost"), "{said:?}");
+        let json = say!(case, "show", form, seq, "--json").ends(0).json();
+        let members = at(&json, &["hidden"]).as_array().unwrap();
+        let erased: Vec<&Json> = members
+            .iter()
+            .filter(|member| at(member, &["is"]).as_str() == Some("erased"))
+            .collect();
+        assert_eq!(erased.len(), members.len());
+        assert_eq!(
+            at(erased[0], &["by"]).as_i64(),
+            i64::try_from(by.get()).ok()
+        );
+        assert_eq!(at(erased[0], &["basis"]).as_str(), Some("gdpr_art_17_1_a"));
+    }
+    // Somebody deletes others without a word.
+    rusqlite::Connection::open(case.path("log.db"))
+        .unwrap()
+        .execute("DELETE FROM disclosure", [])
+        .unwrap();
+    let said = say!(case, "show", "@log.db", before).ends(0);
+    assert!(
+        said.out
+            .contains("… lost: no record says that it was erased, digest "),
+        "{said:?}"
+    );
+    assert!(!said.out.contains("erased by"), "{said:?}");
+    // An erasure that nobody signed is none.
+    rusqlite::Connection::open(case.path("log.db"))
+        .unwrap()
+        .execute(
+            "UPDATE record SET statement = CAST(replace(statement, 'gdpr_art_17_1_a', 'gdpr_art_17_1_b') AS BLOB) WHERE seq = ?1",
+            [i64::try_from(by.get()).unwrap()],
+        )
+        .unwrap();
+    let said = say!(case, "show", "@log.db", seq).ends(0);
+    let lost =
+        format!("… lost: record {by} says that it was erased, and is not to be relied upon (");
+    assert!(said.out.contains(&lost), "{said:?}");
 }

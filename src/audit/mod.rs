@@ -26,6 +26,6 @@ pub use edges::{edge_row, node_key};
 pub use listed::Listed;
 pub use persons::person_tag;
 pub use projections::{Difference, Projection, ProjectionReport, phase_of, timer_of};
-pub use report::{AuditReport, Excused, NotJudged, Problem, Requests};
+pub use report::{AuditReport, Excused, NotJudged, Problem, Requests, WitnessReport};
 pub use run::Audit;
 pub use timeline::{Filter, Timeline, TimelineEntry, timeline};

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::canonical::{Json, Object};
-use crate::log::{Broken, Verdict};
+use crate::log::{Broken, Verdict, Witnessed};
 
 use super::listed::Listed;
 use super::projections::{Difference, ProjectionReport};
-use super::report::{AuditReport, Excused, NotJudged, Problem, Requests};
+use super::report::{AuditReport, Excused, NotJudged, Problem, Requests, WitnessReport};
 
 /// How many findings of one sort stand on the page; the JSON has all that are kept.
 const ON_THE_PAGE: usize = 20;
@@ -25,6 +25,7 @@ impl fmt::Display for AuditReport {
             problems,
             doubts,
             projections,
+            witnesses,
             notes,
         } = self;
         writeln!(f, "verdict      {verdict}")?;
@@ -35,6 +36,10 @@ impl fmt::Display for AuditReport {
         }
         writeln!(f, "requests     {requests}")?;
         writeln!(f, "projections  {projections}")?;
+        match witnesses {
+            WitnessReport::NotAsked => {}
+            witnesses => writeln!(f, "witnesses    {witnesses}")?,
+        }
         list(f, "problems", problems, |f, problem| write!(f, "{problem}"))?;
         list(
             f,
@@ -117,6 +122,31 @@ impl fmt::Display for Problem {
     }
 }
 
+impl fmt::Display for WitnessReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("not asked"),
+            Self::NoQuorum => f.write_str("no checkpoint of the log has a quorum of the policy"),
+            Self::Quorum { size, witnessed } => write!(
+                f,
+                "a quorum vouches for the first {size} records since {}:{}",
+                witnessed.since,
+                Names(witnessed)
+            ),
+        }
+    }
+}
+
+/// The names of witnesses, each after a blank.
+struct Names<'w>(&'w Witnessed);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = self.0.by.iter();
+        names.try_for_each(|(name, _)| write!(f, " {name}"))
+    }
+}
+
 impl fmt::Display for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.total())?;
@@ -148,6 +178,7 @@ impl AuditReport {
             problems,
             doubts,
             projections,
+            witnesses,
             notes,
         } = self;
         let requests = requests
@@ -190,6 +221,7 @@ impl AuditReport {
             .with("problems", listed(problems, problem_json))
             .with("doubts", listed(doubts, problem_json))
             .with("projections", projections_json(projections))
+            .with("witnesses", witnesses_json(witnesses))
             .with("notes", notes)
             .into()
     }
@@ -233,6 +265,30 @@ fn projections_json(report: &ProjectionReport) -> Object {
                     object
                 }),
             ),
+    }
+}
+
+fn witnesses_json(report: &WitnessReport) -> Object {
+    match report {
+        WitnessReport::NotAsked => Object::new().with("asked", false),
+        WitnessReport::NoQuorum => Object::new().with("asked", true).with("size", 0),
+        WitnessReport::Quorum { size, witnessed } => {
+            let by: Vec<Json> = witnessed
+                .by
+                .iter()
+                .map(|(name, at)| {
+                    Object::new()
+                        .with("name", name.as_str())
+                        .with("at", at.to_string())
+                        .into()
+                })
+                .collect();
+            Object::new()
+                .with("asked", true)
+                .with("size", number(*size))
+                .with("since", witnessed.since.to_string())
+                .with("by", by)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::action::{Pseudonym, RequestId};
 use crate::approval::{At, Outcome, Status};
 use crate::clock::Timestamp;
-use crate::log::{Rule, Seq, Verdict};
+use crate::log::{Rule, Seq, Verdict, Witnessed};
 
 use super::listed::Listed;
 use super::projections::ProjectionReport;
@@ -35,6 +35,8 @@ pub struct AuditReport {
     pub doubts: Listed<Problem>,
     /// How the store's projections compare with the log.
     pub projections: ProjectionReport,
+    /// How far the auditor's witnesses vouch for the log.
+    pub witnesses: WitnessReport,
     /// What else a reader should know.
     pub notes: Vec<String>,
 }
@@ -60,6 +62,22 @@ impl AuditReport {
 
     /// The exit code where the log is intact and the store's projections are not what it says.
     pub const PROJECTIONS_DIFFER: u8 = 4;
+}
+
+/// How far the auditor's witnesses vouch for a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WitnessReport {
+    /// No policy was brought, or one that asks for no witness.
+    NotAsked,
+    /// No checkpoint of the log has a quorum.
+    NoQuorum,
+    /// A quorum cosigned a checkpoint.
+    Quorum {
+        /// How many records the last one covers.
+        size: u64,
+        /// Who cosigned it, and from when on they were a quorum.
+        witnessed: Witnessed,
+    },
 }
 
 /// A record breaks a rule.

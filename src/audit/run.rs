@@ -21,7 +21,7 @@ use super::edges::EdgeSums;
 use super::persons::Persons;
 use super::projections::{self, Expected, ProjectionReport};
 use super::replay::{Findings, Replay, Replayed, Unread, Watch};
-use super::report::{AuditReport, Problem};
+use super::report::{AuditReport, Problem, WitnessReport};
 
 /// An audit of one log: structure and meaning, and if wanted the projections of its store.
 ///
@@ -176,9 +176,21 @@ impl<'a> Audit<'a> {
                 format!("record {seq} is allowed at most by a record before it that is not judged");
             structure.add_doubt(why);
         }
+        let witnesses = match (&witnesses, structure.quorum.take()) {
+            (None, _) => WitnessReport::NotAsked,
+            (Some(policy), _) if !policy.asks_for_witnesses() => {
+                structure.add_note("the witness policy asks for no witness");
+                WitnessReport::NotAsked
+            }
+            (Some(_), None) => WitnessReport::NoQuorum,
+            (Some(_), Some(witnessed)) => WitnessReport::Quorum {
+                size: structure.witnessed,
+                witnessed,
+            },
+        };
         let verdict = structure.verdict();
         let mut notes = structure.notes;
-        if witnesses.is_some() {
+        if witnesses != WitnessReport::NotAsked {
             notes.extend(not_shown(&witnessed, &structure.quorums));
         }
         if let Verdict::CannotVerify { why } = &verdict {
@@ -196,6 +208,7 @@ impl<'a> Audit<'a> {
             problems,
             doubts,
             projections,
+            witnesses,
             notes,
         }
     }

@@ -69,6 +69,9 @@ pub struct Verify {
     /// A checkpoint that was kept elsewhere; may be given again
     #[arg(long = "expect-checkpoint", value_name = "FILE")]
     pub checkpoints: Vec<PathBuf>,
+    /// The witnesses whom you believe (C2SP tlog-policy): what a quorum of them cosigned counts as a checkpoint from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub witness_policy: Option<PathBuf>,
     /// Exit with 0 instead of 3 where only a checkpoint from outside is missing
     #[arg(long)]
     pub allow_unanchored: bool,
@@ -168,6 +171,9 @@ pub struct VerifyReceipt {
     /// The consistency proof between the two
     #[arg(long, value_name = "FILE", requires = "later")]
     pub consistency: Option<PathBuf>,
+    /// The witnesses whom you believe (C2SP tlog-policy): a quorum of them must have cosigned the checkpoint, or the later one
+    #[arg(long, value_name = "FILE")]
+    pub witness_policy: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
-use countersign::log::TrustedKeys;
+use countersign::log::{TrustedKeys, WitnessPolicy};
 
 use crate::ending::Failure;
 
@@ -32,6 +32,11 @@ pub fn keys(path: &Path) -> Result<TrustedKeys, Failure> {
         )));
     }
     Ok(keys)
+}
+
+pub fn policy(path: &Path) -> Result<WitnessPolicy, Failure> {
+    WitnessPolicy::parse(&read(path)?)
+        .map_err(|error| Failure::cannot(format!("`{}`: {error}", path.display())))
 }
 
 /// Writes a file that is not there yet, whole.

@@ -17,6 +17,7 @@
 mod arguments;
 mod change_keys;
 mod ending;
+mod erased;
 mod export;
 mod files;
 mod keys;

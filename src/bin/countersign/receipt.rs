@@ -2,7 +2,8 @@
 
 use countersign::canonical::{Json, Object};
 use countersign::log::{
-    Checkpoint, CheckpointError, NoteError, Receipt, ReceiptError, TrustedKeys, VerifiedReceipt,
+    Checkpoint, CheckpointError, NotWitnessed, Note, NoteError, Receipt, ReceiptError, TrustedKeys,
+    VerifiedReceipt, Window, WitnessPolicy, Witnessed,
 };
 use countersign::notify::visible;
 
@@ -16,12 +17,23 @@ use crate::{files, later};
 struct Proven {
     verified: VerifiedReceipt,
     later: Option<Checkpoint>,
+    vouched: Vouched,
+}
+
+/// What the witnesses say whom the auditor believes.
+enum Vouched {
+    /// Nobody brought a policy, or one that asks for no witness.
+    NotAsked,
+    /// A quorum cosigned the checkpoint over so many records.
+    Quorum { size: u64, witnessed: Witnessed },
+    /// Why none did; of the receipt's own checkpoint, unless a later one was brought.
+    NoQuorum(NotWitnessed),
 }
 
 pub fn run(asked: &VerifyReceipt, out: &mut Out) -> Ended {
     let found = verify(asked);
     let code = match &found {
-        Ok(_) => Code::GOOD,
+        Ok(proven) => proven.code(),
         Err(failure) => failure.code(),
     };
     match (&found, asked.json) {
@@ -59,21 +71,52 @@ fn verify(asked: &VerifyReceipt) -> Result<Proven, Failure> {
     let receipt = Receipt::from_bytes(&files::read(&asked.receipt)?).map_err(refused)?;
     known(&receipt, &keys)?;
     let verified = receipt.verify_with_keys(&keys).map_err(refused)?;
+    let policy = asked.witness_policy.as_deref().map(files::policy);
+    let policy = policy.transpose()?;
+    let own = receipt.checkpoint.clone();
+    let mut notes = vec![(verified.checkpoint().size, own)];
     let later = match (&asked.later, &asked.consistency) {
         (Some(checkpoint), Some(proof)) => {
             let note = files::read(checkpoint)?;
             let size = size_of(&note).map_err(refused)?;
             let proof = later::read(&files::read(proof)?, size)
                 .map_err(|why| Failure::broken(format!("`{}`: {why}", proof.display())))?;
-            Some(
-                verified
-                    .verify_later(&note, &proof, &keys)
-                    .map_err(refused)?,
-            )
+            let later = verified
+                .verify_later(&note, &proof, &keys)
+                .map_err(refused)?;
+            notes.push((later.size, note));
+            Some(later)
         }
         _ => None,
     };
-    Ok(Proven { verified, later })
+    let vouched = policy.map_or(Vouched::NotAsked, |policy| vouched(&policy, &notes, &keys));
+    Ok(Proven {
+        verified,
+        later,
+        vouched,
+    })
+}
+
+/// Whether a quorum cosigned any of these checkpoints, which are all verified.
+fn vouched(policy: &WitnessPolicy, notes: &[(u64, Vec<u8>)], keys: &TrustedKeys) -> Vouched {
+    let mut vouched = Vouched::NotAsked;
+    for (size, note) in notes {
+        let own = keys.iter().map(|(key, _)| key.key());
+        let found = Note::parse(note)
+            .map_err(NotWitnessed::from)
+            .and_then(|note| policy.witnessed(&note, own, Window::ALWAYS));
+        vouched = match found {
+            Ok(witnessed) => {
+                return Vouched::Quorum {
+                    size: *size,
+                    witnessed,
+                };
+            }
+            Err(NotWitnessed::NotAsked) => Vouched::NotAsked,
+            Err(why) => Vouched::NoQuorum(why),
+        };
+    }
+    vouched
 }
 
 /// Whether any of its signatures is by a key that was brought: if not, nothing was found to be wrong, nor right.
@@ -92,7 +135,7 @@ fn known(receipt: &Receipt, keys: &TrustedKeys) -> Result<(), Failure> {
 }
 
 fn size_of(note: &[u8]) -> Result<u64, ReceiptError> {
-    let note = countersign::log::Note::parse(note).map_err(CheckpointError::from)?;
+    let note = Note::parse(note).map_err(CheckpointError::from)?;
     Ok(Checkpoint::parse(note.unverified_text())?.size)
 }
 
@@ -106,8 +149,19 @@ fn refused(error: ReceiptError) -> Failure {
 }
 
 impl Proven {
+    fn code(&self) -> Code {
+        match self.vouched {
+            Vouched::NotAsked | Vouched::Quorum { .. } => Code::GOOD,
+            Vouched::NoQuorum(_) => Code::UNANCHORED,
+        }
+    }
+
     fn print(&self, out: &mut Out) {
-        let Self { verified, later } = self;
+        let Self {
+            verified,
+            later,
+            vouched,
+        } = self;
         let statement = verified.record().statement();
         let checkpoint = verified.checkpoint();
         out.line(&format!(
@@ -130,6 +184,19 @@ impl Proven {
                 later.size
             ));
         }
+        match vouched {
+            Vouched::NotAsked => {}
+            Vouched::Quorum { size, witnessed } => out.line(&format!(
+                "witnesses    a quorum vouches for the log of {size} records since {}:{}",
+                witnessed.since,
+                names(witnessed)
+            )),
+            Vouched::NoQuorum(why) => {
+                out.line(&format!(
+                    "witnesses    no quorum vouches for the log: {why}"
+                ));
+            }
+        }
         out.raw(&format!(
             "body         {}\n",
             pretty(&Json::from(statement.body.clone()), 0)
@@ -150,7 +217,11 @@ impl Proven {
     }
 
     fn to_json(&self) -> Object {
-        let Self { verified, later } = self;
+        let Self {
+            verified,
+            later,
+            vouched,
+        } = self;
         let statement = verified.record().statement();
         let number = |number: u64| Json::try_from(number).unwrap_or(Json::Null);
         let signers = verified.record().signers().iter();
@@ -167,7 +238,7 @@ impl Proven {
             .with("body", statement.body.clone())
             .with("checkpoint_size", number(verified.checkpoint().size))
             .with("disclosed", members)
-            .with("exit_code", Code::GOOD.number())
+            .with("exit_code", self.code().number())
             .with("kind", statement.kind.as_str())
             .with("later_size", later)
             .with("log", statement.log.to_string())
@@ -178,5 +249,35 @@ impl Proven {
             .with("ts", statement.ts.to_string())
             .with("verdict", Object::new().with("is", "verified"))
             .with("withheld", number(verified.withheld() as u64))
+            .with("witnesses", vouched.to_json())
+    }
+}
+
+/// The names of witnesses, each after a blank.
+fn names(witnessed: &Witnessed) -> String {
+    let names = witnessed.by.iter();
+    names.map(|(name, _)| format!(" {name}")).collect()
+}
+
+impl Vouched {
+    fn to_json(&self) -> Object {
+        match self {
+            Self::NotAsked => Object::new().with("asked", false),
+            Self::NoQuorum(why) => Object::new()
+                .with("asked", true)
+                .with("size", 0)
+                .with("why", why.to_string()),
+            Self::Quorum { size, witnessed } => {
+                let by = witnessed.by.iter().map(|(name, at)| {
+                    let witness = Object::new().with("name", name.as_str());
+                    Json::from(witness.with("at", at.to_string()))
+                });
+                Object::new()
+                    .with("asked", true)
+                    .with("size", Json::try_from(*size).unwrap_or(Json::Null))
+                    .with("since", witnessed.since.to_string())
+                    .with("by", by.collect::<Vec<_>>())
+            }
+        }
     }
 }

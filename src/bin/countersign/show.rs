@@ -10,6 +10,7 @@ use countersign::notify::visible;
 
 use crate::arguments::Show;
 use crate::ending::{Code, Ended, Failure};
+use crate::erased::{self, Erased};
 use crate::out::Out;
 use crate::store::Log;
 use crate::text::pretty;
@@ -47,7 +48,9 @@ enum Content {
     Withheld,
     /// Under a key that was not given.
     Sealed,
-    Missing,
+    Erased(Erased),
+    /// It is not there, and no record says why.
+    Lost,
 }
 
 pub fn run(asked: &Show, out: &mut Out) -> Ended {
@@ -124,7 +127,7 @@ fn look(log: &mut Log, row: &RowRecord) -> Result<Shown, Failure> {
                 },
                 None if withheld.iter().any(|one| one == digest) => Content::Withheld,
                 None if sealed.contains(digest) => Content::Sealed,
-                None => Content::Missing,
+                None => Content::Lost,
             };
             members.push(Member {
                 object: object.to_owned(),
@@ -132,6 +135,19 @@ fn look(log: &mut Log, row: &RowRecord) -> Result<Shown, Failure> {
                 content,
             });
         });
+    }
+    let missing: BTreeSet<String> = members
+        .iter()
+        .filter(|member| matches!(member.content, Content::Lost))
+        .map(|member| member.digest.clone())
+        .collect();
+    if !missing.is_empty() {
+        let mut erased = erased::after(log, seq, &missing)?;
+        for member in &mut members {
+            if let Some(erased) = erased.remove(&member.digest) {
+                member.content = Content::Erased(erased);
+            }
+        }
     }
     let form = log.form;
     let filter = Filter {
@@ -245,7 +261,11 @@ impl Shown {
                 }
                 Content::Withheld => out.line(&format!("  {object}/… withheld by the export, digest {digest}")),
                 Content::Sealed => out.line(&format!("  {object}/… sealed (--values opens it), digest {digest}")),
-                Content::Missing => out.line(&format!("  {object}/… not there (erased or lost; `countersign verify` says which), digest {digest}")),
+                Content::Erased(Erased { by, basis, fault: None }) => out.line(&format!("  {object}/… erased by record {by} ({basis}), digest {digest}")),
+                Content::Erased(Erased { by, fault: Some(why), .. }) => out.line(&format!(
+                    "  {object}/… lost: record {by} says that it was erased, and is not to be relied upon ({why}), digest {digest}"
+                )),
+                Content::Lost => out.line(&format!("  {object}/… lost: no record says that it was erased, digest {digest}")),
             }
         }
     }
@@ -289,7 +309,12 @@ impl Shown {
                             .with("value", value.clone()),
                         Content::Withheld => member.with("is", "withheld"),
                         Content::Sealed => member.with("is", "sealed"),
-                        Content::Missing => member.with("is", "missing"),
+                        Content::Erased(Erased { by, basis, fault }) => member
+                            .with("is", if fault.is_none() { "erased" } else { "lost" })
+                            .with("by", Json::try_from(by.get()).unwrap_or(Json::Null))
+                            .with("basis", basis.as_str())
+                            .with("fault", fault.clone().map_or(Json::Null, Json::from)),
+                        Content::Lost => member.with("is", "lost"),
                     }
                     .into()
                 },

@@ -2,7 +2,7 @@
 
 use countersign::audit::{Audit, AuditReport};
 use countersign::canonical::{Json, Object};
-use countersign::log::{LogId, Origin, TrustedKeys, Verdict};
+use countersign::log::{LogId, Origin, TrustedKeys, Verdict, Window, WitnessPolicy};
 
 use crate::arguments::Verify;
 use crate::ending::{Code, Ended, Failure};
@@ -15,6 +15,7 @@ use crate::store::{self, Log};
 struct Brought {
     keys: Option<TrustedKeys>,
     checkpoints: Vec<Vec<u8>>,
+    witnesses: Option<WitnessPolicy>,
 }
 
 impl Brought {
@@ -26,6 +27,11 @@ impl Brought {
                 .iter()
                 .map(|path| files::read(path))
                 .collect::<Result<_, _>>()?,
+            witnesses: asked
+                .witness_policy
+                .as_deref()
+                .map(files::policy)
+                .transpose()?,
         })
     }
 }
@@ -81,6 +87,9 @@ fn audit(asked: &Verify, brought: Brought) -> Result<Found, Failure> {
     for checkpoint in brought.checkpoints {
         audit = audit.anchored_by(checkpoint);
     }
+    if let Some(policy) = brought.witnesses {
+        audit = audit.witnessed_by(policy, Window::ALWAYS);
+    }
     Ok(Found {
         form,
         log,
@@ -107,7 +116,7 @@ impl Found {
                 "next         name the public keys that you were given by another way with --keys FILE",
             ),
             Verdict::IntactUnanchored { .. } => out.line(
-                "next         a checkpoint that was kept elsewhere (--expect-checkpoint FILE) shows that nothing was cut off and written anew",
+                "next         a checkpoint that was kept elsewhere (--expect-checkpoint FILE), or witnesses (--witness-policy FILE), show that nothing was cut off and written anew",
             ),
             Verdict::Broken(_) => out.line(
                 "next         keep this copy as it is, it is evidence; `countersign show` shows the record",

@@ -8,6 +8,7 @@ use crate::{
         id::{LogId, Seq},
         rule::{Broken, Rule},
         tree::empty_root,
+        witnesses::Witnessed,
     },
 };
 
@@ -88,6 +89,8 @@ pub struct Report {
     pub witnessed: u64,
     /// The sizes of the checkpoints beside the log that a quorum cosigned, whenever that was, and from when on it was one; ascending.
     pub(crate) quorums: Vec<(u64, Timestamp)>,
+    /// Who cosigned that checkpoint, and from when on they were a quorum.
+    pub quorum: Option<Witnessed>,
     /// How many disclosures were not handed over, by the word of whoever made the export. A store withholds
     /// none.
     pub withheld: u64,
@@ -111,6 +114,7 @@ impl Report {
             anchored: 0,
             witnessed: 0,
             quorums: Vec::new(),
+            quorum: None,
             withheld: 0,
             sealed: 0,
             notes: Vec::new(),

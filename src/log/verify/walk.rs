@@ -29,7 +29,7 @@ use crate::{
         statement::KnownOr,
         tree::{Frontier, Subtree},
         trust::{Trust, VerifiedRecord},
-        witnesses::{NotWitnessed, Window, Witnessed},
+        witnesses::{NotWitnessed, Window},
     },
 };
 
@@ -366,10 +366,11 @@ impl<'g> Walk<'g> {
         };
         self.report.quorums.extend(ever.map(|since| (size, since)));
         match recent {
-            Ok(Witnessed { since, by: _ }) => {
-                self.witnessed.push((size, since));
+            Ok(witnessed) => {
+                self.witnessed.push((size, witnessed.since));
                 self.report.anchored = self.report.anchored.max(size);
                 self.report.witnessed = size;
+                self.report.quorum = Some(witnessed);
             }
             Err(NotWitnessed::NotAsked | NotWitnessed::NoQuorum { .. }) => {}
             // The same is likely to be wrong with the others.
