@@ -57,7 +57,7 @@ MOST_SIGNATURES = 8
 RULES = [
     *"F1 F2 F3 F4 F5 F6 F7 F8".split(),
     *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13".split(),
-    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M12 M13".split(),
+    *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11 M12".split(),
     "F9",
     # Of receipts and of exports. Those that bind a writer (T10), or say what a verifier leaves alone (T9, J5), are asked nowhere.
     *"R1 R2 R3 R4 R5 R6 R7".split(),
@@ -1715,9 +1715,9 @@ def m7_supplied(life, record):
             return f"the {wanted} that must be supplied is missing"
 
 
-# M12: what was to be witnessed before its start says that a tree which holds the decision was.
-@rule("M12")
-def m12_witnessed(life, record):
+# M11: what was to be witnessed before its start says that a tree which holds the decision was.
+@rule("M11")
+def m11_witnessed(life, record):
     body = record.body
     if record.kind != "started":
         return None
@@ -1759,9 +1759,9 @@ def m10_over(life, record):
         return "it erases a value of a request that is not over"
 
 
-# M13: no vote counts at a start whose key was by then known to have been stolen when it was cast.
-@rule("M13")
-def m13_stolen(log, record):
+# M12: no vote counts at a start whose key was by then known to have been stolen when it was cast.
+@rule("M12")
+def m12_stolen(log, record):
     if record.kind != "started":
         return None
     for entry in record.body["counted"]:
@@ -2804,13 +2804,13 @@ class Log:
     def judge_life(self, record, adopted):
         life = self.lives.get(record.request) or Life(None)
         life.hidden.update(record.hidden())
-        for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied, m12_witnessed):
+        for check in (m2_action, m3_table, m4_separation, m5_counted, m6_as_strict, m7_supplied, m11_witnessed):
             why = self.why(check, life, record)
             if why and life.clouded and not life.is_over():
                 return self.doubt(f"record {record.seq} is allowed at most by a record before it that is not judged")
             if not self.holds(record.seq, check, life, record):
                 return
-        if not self.holds(record.seq, m13_stolen, self, record):
+        if not self.holds(record.seq, m12_stolen, self, record):
             return
         if record.kind == "voted":
             self.cast[record.seq] = (record.says["key"], record.ts)

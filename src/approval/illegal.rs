@@ -35,7 +35,7 @@ pub enum MeaningRule {
     /// What an approval must bring along.
     M7,
     /// What witnesses knew before the start.
-    M12,
+    M11,
 }
 
 impl MeaningRule {
@@ -49,7 +49,7 @@ impl MeaningRule {
             Self::M5 => "M5",
             Self::M6 => "M6",
             Self::M7 => "M7",
-            Self::M12 => "M12",
+            Self::M11 => "M11",
         }
     }
 }

@@ -318,21 +318,21 @@ fn start(
     })
 }
 
-/// M12: where witnesses had to know of the decision first, they cosigned a tree that holds it.
+/// M11: where witnesses had to know of the decision first, they cosigned a tree that holds it.
 fn knew(
     state: &RequestState,
     requirement: &Option<Requirement>,
     witnessed: Option<u64>,
     seq: At,
 ) -> Result<(), Broken> {
-    let m12 = |why| Err((MeaningRule::M12, why));
+    let m11 = |why| Err((MeaningRule::M11, why));
     match (
         state.witnessing.max(asked_of_witnesses(requirement)),
         witnessed,
     ) {
-        (Witnessing::BeforeStart, None) => m12(Why::Unwitnessed),
-        (_, Some(size)) if size <= state.last.0 => m12(Why::WitnessedBefore),
-        (_, Some(size)) if size > seq.0 => m12(Why::WitnessedAhead),
+        (Witnessing::BeforeStart, None) => m11(Why::Unwitnessed),
+        (_, Some(size)) if size <= state.last.0 => m11(Why::WitnessedBefore),
+        (_, Some(size)) if size > seq.0 => m11(Why::WitnessedAhead),
         (Witnessing::BeforeStart, Some(_)) | (Witnessing::Afterwards, _) => Ok(()),
     }
 }

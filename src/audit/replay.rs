@@ -267,7 +267,7 @@ impl Replay {
             && open.clone().apply(&mut recorded.clone()).is_ok()
         {
             let why = "it counts a vote by a key that was known to have been compromised then";
-            return self.problem(seq, Rule::M13, why);
+            return self.problem(seq, Rule::M12, why);
         }
         if let Err(illegal) = open.apply(&mut recorded) {
             let view = open.view;
@@ -485,6 +485,6 @@ pub(super) const fn rule(rule: MeaningRule) -> Rule {
         MeaningRule::M5 => Rule::M5,
         MeaningRule::M6 => Rule::M6,
         MeaningRule::M7 => Rule::M7,
-        MeaningRule::M12 => Rule::M12,
+        MeaningRule::M11 => Rule::M11,
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// Of which starts no cosigned checkpoint shows that witnesses knew the decision before (what stands below M12 in the record format).
+/// Of which starts no cosigned checkpoint shows that witnesses knew the decision before (what stands below M11 in the record format).
 fn not_shown(starts: &[(At, u64, Timestamp)], quorums: &[(u64, Timestamp)]) -> Option<String> {
     let shown = |size: u64, start: Timestamp| {
         let place = quorums.binary_search_by_key(&size, |(size, _)| *size);

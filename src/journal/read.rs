@@ -44,7 +44,7 @@ impl Fault {
             MeaningRule::M5 => Rule::M5,
             MeaningRule::M6 => Rule::M6,
             MeaningRule::M7 => Rule::M7,
-            MeaningRule::M12 => Rule::M12,
+            MeaningRule::M11 => Rule::M11,
         };
         Self {
             rule,

@@ -59,8 +59,8 @@ rules! {
     M8: "Policies are adopted before they decide.";
     M9: "Records of testing gates are marked so.";
     M10: "No value of a request is erased before the request is over.";
-    M12: "Where witnesses had to know of a decision first, they did.";
-    M13: "No vote counts at a start whose key was by then known to have been compromised when it was cast.";
+    M11: "Where witnesses had to know of a decision first, they did.";
+    M12: "No vote counts at a start whose key was by then known to have been compromised when it was cast.";
 }
 
 impl fmt::Display for Rule {

@@ -39,7 +39,7 @@ impl Golden {
         match self.made {
             Made::Handed(Handed::Receipt(_)) => Found::exit(0),
             // The vote stays one that a thief may have cast (S12).
-            _ if self.rule == "M13" => Found::exit(2),
+            _ if self.rule == "M12" => Found::exit(2),
             Made::Store(_) | Made::Handed(_) => Found::exit(3),
         }
     }
@@ -403,7 +403,7 @@ pub fn doubtful() -> Vec<Golden> {
     );
     written(
         &mut cases,
-        Rule::M13,
+        Rule::M12,
         "a start that counts votes of a key that was found to be stolen later",
         |script| {
             let since = script.now;
@@ -974,7 +974,7 @@ fn meaning(cases: &mut Vec<Golden>) {
         ),
         ("a start that witnesses knew before it was there", Some(2)),
     ] {
-        written(cases, Rule::M12, what, |script| {
+        written(cases, Rule::M11, what, |script| {
             let (votes, requirement) = script.asked_for_witnesses();
             let at = script.start(&votes, &requirement);
             if let Some(beyond) = known {
@@ -1027,7 +1027,7 @@ fn meaning(cases: &mut Vec<Golden>) {
 /// A start that counts votes that a thief may have cast, before the theft is known or after.
 fn stolen(cases: &mut Vec<Golden>) {
     let what = "a start that counts votes of a key that was stolen by then";
-    written(cases, Rule::M13, what, |script| {
+    written(cases, Rule::M12, what, |script| {
         let since = script.now;
         let votes = script.approved();
         script.key_compromised(Hand::Desk, since);

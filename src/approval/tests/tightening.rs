@@ -1,4 +1,4 @@
-//! Requirements only tighten, and a start counts only what was cast (M5, M6, M12).
+//! Requirements only tighten, and a start counts only what was cast (M5, M6, M11).
 
 use super::super::testkit::*;
 use super::super::*;
@@ -242,11 +242,11 @@ fn what_is_to_be_witnessed_starts_from_a_tree_that_holds_the_decision() {
             Basis::Allow => Basis::Allow,
         };
         let check = |known| story.state.check(&knowing(basis.clone(), known), at(20));
-        let m12 = |why| (MeaningRule::M12, why);
-        assert_eq!(broken(check(None)), m12(Why::Unwitnessed));
-        assert_eq!(broken(check(Some(last))), m12(Why::WitnessedBefore));
+        let m11 = |why| (MeaningRule::M11, why);
+        assert_eq!(broken(check(None)), m11(Why::Unwitnessed));
+        assert_eq!(broken(check(Some(last))), m11(Why::WitnessedBefore));
         assert_eq!(check(Some(last + 1)), Ok(()));
-        assert_eq!(broken(check(Some(last + 2))), m12(Why::WitnessedAhead));
+        assert_eq!(broken(check(Some(last + 2))), m11(Why::WitnessedAhead));
     }
 }
 

@@ -382,7 +382,7 @@ fn counted_selectors_are_those_confirmed_at_the_start() {
 }
 
 #[test]
-fn m13_no_vote_that_a_thief_may_have_cast_counts_at_a_later_start() {
+fn m12_no_vote_that_a_thief_may_have_cast_counts_at_a_later_start() {
     let mut log = Fixture::new();
     let request = log.ask();
     let stolen = log.later(0);
@@ -390,11 +390,11 @@ fn m13_no_vote_that_a_thief_may_have_cast_counts_at_a_later_start() {
     log.wait(1);
     log.compromise_desk(stolen);
     let seq = log.start(request, &[(vote, RITA)]);
-    broken(&mut log, seq, Rule::M13);
+    broken(&mut log, seq, Rule::M12);
 }
 
 #[test]
-fn m13_is_about_votes_from_then_on_and_starts_that_come_later() {
+fn m12_is_about_votes_from_then_on_and_starts_that_come_later() {
     // The vote was cast before the key was stolen.
     let mut log = Fixture::new();
     let request = log.ask();
