@@ -2440,6 +2440,7 @@ class Log:
         self.keys_may_differ = False
         self.erasures = False
         self.missing = {}  # hidden members without a disclosure that nothing has erased so far: {digest: seq}
+        self.broken = 0  # the last broken record that may have erased values, or that what comes after it does not follow
         self.withheld = 0
         self.sealed = 0
         self.signed = {}  # by key id, the last record that it signed: (seq, ts)
@@ -2581,15 +2582,23 @@ class Log:
         if row.fault:
             self.faults.append((row.seq, RULES.index("S8"), "S8", row.fault))
             self.torn = True
+            self.broken = row.seq
             self.push(bytes(32))
             return None
         record = Record(row.seq, row.statement, row.signatures, row.columns, texts, row.withheld)
         if self.well_formed(record):
             self.judge_structure(record)
         sound = len(self.faults) == before
-        # What is stored beside it does not keep its meaning from being judged.
+        # What is stored beside a record does not keep it from standing there.
+        stands = all(number in ("S8", "S9", "F9") for _, _, number, _ in self.faults[before:])
+        if not stands or (not sound and self.may_erase(record)):
+            self.broken = record.seq
         self.push(leaf_of(record.statement))
         return record if sound else None
+
+    def may_erase(self, record):
+        reserved = record.version == 1 and not record.says.get("crit") and record.kind in RESERVED
+        return record.kind == "erased" or (record.not_judged and not reserved)
 
     def push(self, leaf):
         self.prev = leaf
@@ -2702,10 +2711,11 @@ class Log:
         self.holds(self.covered, s7_covered, self)
         if head is not NOT_KEPT and (head is not None or self.next > 0):
             self.judge_head(head)
-        if self.missing and self.erasures:
-            self.doubt(f"record {min(self.missing.values())}: whether its missing disclosure was erased is not judged")
-        elif self.missing:
-            self.holds(min(self.missing.values()), s9_missing, self.missing)
+        missing = [seq for seq in self.missing.values() if seq >= self.broken]
+        if missing and self.erasures:
+            self.doubt(f"record {min(missing)}: whether its missing disclosure was erased is not judged")
+        elif missing:
+            self.holds(min(missing), s9_missing, missing)
         for theft in self.thefts:
             why = self.why(s12_stolen, self, theft)
             if why:

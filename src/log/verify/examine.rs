@@ -101,6 +101,8 @@ pub(super) struct ExaminedRecord {
     pub(super) withheld: usize,
     /// How many are sealed.
     pub(super) sealed: usize,
+    /// Whether it may be one that erases values: it is, or its kind could not be told.
+    pub(super) may_erase: bool,
 }
 
 /// What a record says with which nothing is wrong.
@@ -253,6 +255,7 @@ impl Desk<'_> {
             missing: Vec::new(),
             withheld: 0,
             sealed: 0,
+            may_erase: true,
         };
         let signed = match row {
             Row::Malformed { seq, what } => {
@@ -299,6 +302,7 @@ impl Desk<'_> {
                 }),
                 KnownOr::Known(_) | KnownOr::Unknown(_) => None,
             };
+            examined.may_erase = kind_erases(outline.kind.known());
             examined.look_at_outline(&outline, &columns);
             let disclosures = self.look_at_hidden(examined, &covers, disclosures, withheld);
             let change = statement.as_ref().and_then(|it| examined.look_at_keys(it));
@@ -340,6 +344,10 @@ impl Desk<'_> {
                 .copied()
                 .filter(|_| statement.crit.is_empty()),
         });
+        examined.may_erase = match &unjudged {
+            Some(NotJudged { kind, .. }) => kind_erases(kind.as_ref()),
+            None => kind_erases(statement.kind.known()),
+        };
         let (change, erased, succession) = match unjudged {
             // An extension may give its members another meaning.
             Some(_) => (None, Vec::new(), None),
@@ -430,6 +438,11 @@ impl Desk<'_> {
         }
         disclosures
     }
+}
+
+/// Whether a record of the kind, if it is known, may erase values.
+fn kind_erases(kind: Option<&Kind>) -> bool {
+    kind.is_none_or(|kind| *kind == Kind::Erased)
 }
 
 impl ExaminedRecord {

@@ -191,8 +191,12 @@ impl<'g> Walk<'g> {
             missing,
             withheld,
             sealed,
+            may_erase,
         } = record;
         let mut sound = faults.is_empty();
+        // Whether at most what is stored beside it is broken, so that what follows it does so all the same.
+        let beside = |fault: &Broken| matches!(fault.rule, Rule::S8 | Rule::S9 | Rule::F9);
+        let mut stands = faults.iter().all(beside) && unknown_key.is_none();
         for fault in faults {
             self.report.add_broken(fault);
         }
@@ -206,7 +210,7 @@ impl<'g> Walk<'g> {
             }
         }
         if seq.get() != self.next {
-            sound = false;
+            (sound, stands) = (false, false);
             self.broken(
                 Seq::new(self.next),
                 Rule::S4,
@@ -215,13 +219,17 @@ impl<'g> Walk<'g> {
         }
         self.next = seq.next().get();
         if let Some(links) = links {
-            sound &= self.pass_links(seq, &links);
+            let follows = self.pass_links(seq, &links);
+            (sound, stands) = (sound && follows, stands && follows);
         }
         self.torn |= leaf.is_none();
         let leaf = leaf.unwrap_or(Digest::from_bytes([0; 32]));
         self.prev = leaf;
         let completed = self.frontier.push(leaf);
         self.missing.add(seq, missing);
+        if !stands || (may_erase && !sound) {
+            self.missing.passed_broken(seq);
+        }
         self.report.withheld += u64::try_from(withheld).unwrap_or(u64::MAX);
         self.report.sealed += u64::try_from(sealed).unwrap_or(u64::MAX);
         if let Some(says) = says.filter(|_| sound)

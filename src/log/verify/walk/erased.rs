@@ -15,6 +15,8 @@ pub(super) struct Missing {
     members: HashMap<DisclosureDigest, Seq>,
     /// Whether a record that is not judged here may have erased disclosures.
     may_be_erased: bool,
+    /// The last broken record that may have erased values, or that what comes after it does not follow.
+    broken: Option<Seq>,
 }
 
 impl Missing {
@@ -28,6 +30,11 @@ impl Missing {
     /// Notes a record that may have erased anything.
     pub(super) const fn may_be_erased(&mut self) {
         self.may_be_erased = true;
+    }
+
+    /// Notes a broken record: it, or one after it, may have erased what is missing before.
+    pub(super) const fn passed_broken(&mut self, seq: Seq) {
+        self.broken = Some(seq);
     }
 }
 
@@ -48,8 +55,16 @@ impl Walk<'_> {
 
     /// What is missing and was not erased is a fault, or a doubt where an erasure may not have been read.
     pub(super) fn finish_missing(&mut self) {
-        match self.missing.members.values().min().copied() {
-            Some(seq) if self.missing.may_be_erased => self.report.add_doubt(format!(
+        let Missing {
+            members,
+            may_be_erased,
+            broken,
+        } = &self.missing;
+        let judged = members
+            .values()
+            .filter(|seq| broken.is_none_or(|broken| broken <= **seq));
+        match judged.min().copied() {
+            Some(seq) if *may_be_erased => self.report.add_doubt(format!(
                 "record {seq}: whether its missing disclosure was erased is not judged"
             )),
             Some(seq) => self.broken(seq, Rule::S9, "a disclosure of it is missing"),
