@@ -202,10 +202,14 @@ pub(super) async fn compare(store: &dyn Store, expected: Expected<'_>) -> Projec
     };
     let result = async {
         stands_at(store, size).await?;
-        comparison.requests(store, open, ended).await?;
-        comparison.timers(store, open).await?;
-        comparison.edges(store, edges).await?;
-        comparison.persons(store, persons).await?;
+        let read = comparison.requests(store, open, ended).await;
+        comparison.note(Projection::Request, read)?;
+        let read = comparison.timers(store, open).await;
+        comparison.note(Projection::Timer, read)?;
+        let read = comparison.edges(store, edges).await;
+        comparison.note(Projection::Edge, read)?;
+        let read = comparison.persons(store, persons).await;
+        comparison.note(Projection::Person, read)?;
         stands_at(store, size).await
     };
     match result.await {
@@ -265,13 +269,25 @@ impl Comparison {
             .add(seq.map_or(u64::MAX, Seq::get), difference);
     }
 
+    /// A row that is there and cannot be read differs too; a store that could not be reached is not compared.
+    fn note(&mut self, what: Projection, read: Result<(), StoreError>) -> Result<(), NotCompared> {
+        match read {
+            Err(StoreError::Corrupt { what: why }) => {
+                let why = format!("the store has rows that cannot be read: {why}");
+                self.differ(what, None, None, why);
+                Ok(())
+            }
+            read => Ok(read?),
+        }
+    }
+
     /// Walks both lists in step; both ascend by request.
     async fn requests(
         &mut self,
         store: &dyn Store,
         open: &BTreeMap<RequestId, RequestState>,
         ended: &[Mark],
-    ) -> Result<(), NotCompared> {
+    ) -> Result<(), StoreError> {
         let mut expected = filed(open, ended).peekable();
         let mut after = None;
         loop {
@@ -344,7 +360,7 @@ impl Comparison {
         &mut self,
         store: &dyn Store,
         open: &BTreeMap<RequestId, RequestState>,
-    ) -> Result<(), NotCompared> {
+    ) -> Result<(), StoreError> {
         let mut expected: BTreeMap<(RequestId, TimerKind), TimerRow> = open
             .values()
             .filter_map(timer_of)
@@ -381,7 +397,7 @@ impl Comparison {
         Ok(())
     }
 
-    async fn edges(&mut self, store: &dyn Store, mut sums: EdgeSums) -> Result<(), NotCompared> {
+    async fn edges(&mut self, store: &dyn Store, mut sums: EdgeSums) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let edges = store
@@ -402,7 +418,7 @@ impl Comparison {
         Ok(())
     }
 
-    async fn persons(&mut self, store: &dyn Store, persons: &Persons) -> Result<(), NotCompared> {
+    async fn persons(&mut self, store: &dyn Store, persons: &Persons) -> Result<(), StoreError> {
         for (tag, pseudonym, seq) in persons.told() {
             let row = store.find(Query::Pseudonym(tag)).await?.pseudonym()?;
             self.rows += u64::from(row.is_some());
