@@ -27,41 +27,49 @@ pub(in crate::export) enum Line {
     Whole,
     /// Bytes at the end that no newline ends.
     Torn,
-    /// More bytes than a line may have; they were passed over.
+    /// More bytes than a line may have; some of them are still to be passed over.
     TooLong,
     /// Nothing any more.
     End,
 }
 
-/// Reads up to the next newline, and keeps at most `most` bytes.
+/// Reads up to the next newline, or until it is more than `most` bytes: a file that somebody grew without end is not read to its end.
 pub(in crate::export) fn read_line(
     from: &mut dyn BufRead,
     line: &mut Vec<u8>,
     most: usize,
 ) -> io::Result<Line> {
     line.clear();
-    let (mut too_long, mut any) = (false, false);
+    let mut any = false;
     loop {
         let buffer = from.fill_buf()?;
         if buffer.is_empty() {
-            return Ok(match (any, too_long) {
-                (false, _) => Line::End,
-                (true, false) => Line::Torn,
-                (true, true) => Line::TooLong,
-            });
+            return Ok(if any { Line::Torn } else { Line::End });
         }
         any = true;
         let newline = buffer.iter().position(|byte| *byte == b'\n');
         let until = newline.unwrap_or(buffer.len());
         if line.len() + until > most {
-            too_long = true;
-            line.clear();
-        } else if !too_long {
-            line.extend_from_slice(buffer.get(..until).unwrap_or_default());
+            return Ok(Line::TooLong);
         }
+        line.extend_from_slice(buffer.get(..until).unwrap_or_default());
         from.consume(until + usize::from(newline.is_some()));
         if newline.is_some() {
-            return Ok(if too_long { Line::TooLong } else { Line::Whole });
+            return Ok(Line::Whole);
+        }
+    }
+}
+
+/// Passes over the rest of a line.
+pub(super) fn pass_line(from: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = from.fill_buf()?;
+        let newline = buffer.iter().position(|byte| *byte == b'\n');
+        let passed = newline.map_or(buffer.len(), |at| at + 1);
+        let done = buffer.is_empty() || newline.is_some();
+        from.consume(passed);
+        if done {
+            return Ok(());
         }
     }
 }

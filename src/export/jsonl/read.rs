@@ -8,7 +8,9 @@ use std::{
     path::Path,
 };
 
-use super::line::{CHECKPOINT, Header, Line, MOST_LINE, RecordLine, parse_checkpoint, read_line};
+use super::line::{
+    CHECKPOINT, Header, Line, MOST_LINE, RecordLine, parse_checkpoint, pass_line, read_line,
+};
 use crate::{
     action::DisclosureDigest,
     log::{
@@ -107,7 +109,11 @@ impl JsonlReader {
             match read_line(&mut self.file, &mut line, MOST_LINE)? {
                 Line::End => return Ok(()),
                 Line::Whole if line.starts_with(CHECKPOINT) => {}
-                Line::Whole | Line::Torn | Line::TooLong => self.count += 1,
+                Line::Whole | Line::Torn => self.count += 1,
+                Line::TooLong => {
+                    pass_line(&mut self.file)?;
+                    self.count += 1;
+                }
             }
         }
     }
@@ -133,7 +139,11 @@ impl JsonlReader {
             let whole = match read {
                 Line::End => return Ok(()),
                 Line::Whole => Some(line.as_slice()),
-                Line::Torn | Line::TooLong => None,
+                Line::Torn => None,
+                Line::TooLong => {
+                    pass_line(&mut self.file)?;
+                    None
+                }
             };
             let checkpoint = whole.is_some_and(|line| line.starts_with(CHECKPOINT));
             let placed = Placed {
