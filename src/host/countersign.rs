@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::desk::ReviewDesk;
 use crate::gate::{self, AuthorizedFor, Gate, Refusal};
 use crate::identity::{Authenticator, Directory};
-use crate::ledger::{self, Keys, LedgerError, OpenError, Options, Parts, Spawner, apart};
+use crate::ledger::{self, Exposed, Keys, LedgerError, OpenError, Options, Parts, Spawner, apart};
 use crate::lineage::LineageRecorder;
 use crate::log::{LogId, Receipt, Role, Seq, Signer, TrustedKeys, WitnessPolicy};
 use crate::notify::Notifier;
@@ -182,6 +182,15 @@ impl Countersign {
     #[must_use]
     pub fn witness_alarms(&self) -> Vec<Arc<Alarm>> {
         self.parts.ledger.contradictions()
+    }
+
+    /// Which files of this log others than whoever has the keys may write, as it is now: the store, the head file, and the directories
+    /// around them and the keys.
+    ///
+    /// Opening warns (`tracing`) of what everybody may write. Where several users work on one store on purpose, it stands here too.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<Exposed> {
+        self.parts.ledger.exposed()
     }
 
     /// For how many requests somebody waits in this process.

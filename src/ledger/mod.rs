@@ -14,6 +14,7 @@ mod crew;
 mod erasure;
 mod events;
 mod executions;
+mod exposed;
 mod feed;
 mod follow;
 mod graph;
@@ -66,6 +67,7 @@ use crate::store::{Store, StoreError, StoreSecret};
 use crate::values::ValueKeysError;
 
 pub use erasure::{Erase, Erasure};
+pub use exposed::{Exposed, ExposedPart, ExposedTo};
 pub use head_file::HeadFileError;
 pub use keys::{Keys, KeysError};
 pub use known_logs::KnownLogsError;

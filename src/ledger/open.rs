@@ -224,6 +224,7 @@ pub(crate) async fn open(
         shared.close();
         return Err(error.into());
     }
+    shared.warn_of_exposed();
     if behind > 0 {
         shared.note_clock(ClockDoubt::Gap, behind).await;
     }
