@@ -296,3 +296,37 @@ fn an_allowed_request_has_values_that_can_be_erased_too() {
     world.close();
     place.assert_intact();
 }
+
+#[test]
+fn hitl_a26_an_erasure_leaves_chain_digests_and_proofs_checkable() {
+    let place = Place::new();
+    let world = place.open();
+    let request = paid(&world, secret_payment());
+    let keys = world.countersign.trusted_keys();
+    let receipt = |world: &World| block_on(world.countersign.receipt(Seq::new(2))).unwrap();
+    let before = receipt(&world);
+    let disclosing = block_on(
+        world
+            .countersign
+            .receipt_disclosing(Seq::new(2), |name| name.ends_with("/iban")),
+    )
+    .unwrap();
+    let opened = disclosing.verify_with_keys(&keys).unwrap();
+    assert_eq!(opened.members().len(), 1);
+    erase(&world, &Erase::Request(request)).unwrap();
+    let _more = paid(&world, pay(7));
+
+    // The record is what it was, bytes, digests and all, and is proven in the tree that goes on from the one before.
+    let after = receipt(&world);
+    assert_eq!(after.record, before.record);
+    let later = after.verify_with_keys(&keys).unwrap();
+    assert_eq!(later.members().len(), 0);
+    // A receipt that was handed out before still proves what it did, to whoever has it.
+    before.verify_with_keys(&keys).unwrap();
+    disclosing.verify_with_keys(&keys).unwrap();
+    // From here on nobody gets the value any more.
+    let nothing = block_on(world.countersign.receipt_disclosing(Seq::new(2), |_| true)).unwrap();
+    assert_eq!(nothing.verify_with_keys(&keys).unwrap().members().len(), 0);
+    world.close();
+    place.assert_intact();
+}

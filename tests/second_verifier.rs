@@ -19,6 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use countersign::canonical::{Admission, admit};
 use generated::golden::{self, Golden, Made};
 use generated::scribe::empty_store;
 use generated::{Case, Folder, Form, Found};
@@ -347,6 +348,94 @@ fn the_second_verifier_writes_nothing_beside_whoever_writes() {
     let found = &asked_in_python(folder.path(), &[case.line()])[0];
     assert_eq!(found.0.to_string(), "broken at 3 by S8", "{}", found.1);
     assert_eq!(files(), beside);
+}
+
+/// Reads each text of a list as JSON, and prints the canonical bytes in hex, or an empty line where there are none.
+const CANONICAL: &str = r#"
+import sys
+sys.path.insert(0, "docs")
+import countersign_verify as other
+for line in sys.stdin.buffer.read().splitlines():
+    try:
+        found = other.canonical(other.read_json(bytes.fromhex(line.decode())))
+    except other.NotJson:
+        found = None
+    print((found or b"").hex())
+"#;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn hitl_a18_two_verifiers_read_numbers_and_strings_alike() {
+    if !is_there() {
+        return;
+    }
+    // What stands in records: names and numbers at the edges of what JSON has, some of which are refused.
+    let mut texts: Vec<String> = include_str!("vectors/canonical/admitted.tsv")
+        .lines()
+        .filter_map(|line| Some(line.split_once('\t')?.0.to_owned()))
+        .collect();
+    texts.extend(
+        include_str!("vectors/canonical/refused.tsv")
+            .lines()
+            .filter_map(|line| Some(line.split_once('\t')?.0.to_owned())),
+    );
+    let mut dice = generated::dice::Dice::new(18);
+    for _ in 0..4000 {
+        // Doubles of every exponent, integers around 2^53, and spellings that others would round or take for the same.
+        let double = f64::from_bits(dice.next());
+        let near = (1_i128 << 53) + i128::from(dice.next() % 9) - 4;
+        let sign = if dice.percent(50) { "-" } else { "" };
+        let digits = dice.next();
+        texts.push(format!("[{double:e},{sign}{near}]"));
+        texts.push(format!("[{double}]"));
+        texts.push(format!("[{sign}{digits}]"));
+        texts.push(format!("[{sign}0.{digits}e{}]", dice.next() % 340));
+        texts.push(format!("[{sign}{}e-{}]", digits % 10, dice.next() % 340));
+        let letters: String = (0..4)
+            .filter_map(|_| char::from_u32(u32::try_from(dice.next() % 0x11_0000).unwrap()))
+            .collect();
+        let unit = dice.next() % 0x1_0000;
+        texts.push(serde_json::to_string(&[&letters]).unwrap());
+        texts.push(format!(
+            r#"{{"{unit:x}":1,"\u{unit:04x}":"\u{:04x}"}}"#,
+            dice.next() % 0x1_0000
+        ));
+    }
+    let mut asked = Command::new("python3")
+        .args(["-c", CANONICAL])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let list: String = texts
+        .iter()
+        .map(|text| format!("{}\n", hex(text.as_bytes())))
+        .collect();
+    let mut input = asked.stdin.take().unwrap();
+    let writer = thread::spawn(move || std::io::Write::write_all(&mut input, list.as_bytes()));
+    let said = asked.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(said.status.success());
+    let said = String::from_utf8(said.stdout).unwrap();
+    let theirs: Vec<&str> = said.lines().collect();
+    assert_eq!(theirs.len(), texts.len());
+    let mut canonical = 0;
+    for (text, theirs) in texts.iter().zip(theirs) {
+        // A statement is the canonical form of itself (F2): a text that is, for the one, must be for the other.
+        let ours = admit(text.as_bytes(), &Admission::default())
+            .map(|json| hex(&json.to_canonical()))
+            .unwrap_or_default();
+        let own = hex(text.as_bytes());
+        assert_eq!(ours == own, theirs == own, "{text}: {ours} and {theirs}");
+        if !ours.is_empty() {
+            assert_eq!(ours, theirs, "{text}");
+        }
+        canonical += usize::from(ours == own);
+    }
+    assert!(canonical > 4000, "{canonical} canonical texts are few");
 }
 
 #[test]

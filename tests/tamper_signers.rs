@@ -342,7 +342,11 @@ fn hitl_a10_another_algorithm_or_key_is_not_taken_at_its_word() {
     for algorithm in [0_u8, 2, 4, 6] {
         let mut bytes = Base64::decode_vec(encoded).unwrap();
         bytes[0] = algorithm;
-        let other = format!("{start}+{}", Base64::encode_string(&bytes));
+        // With the hint that belongs to it.
+        let name = writer.genesis.origin().as_str().as_bytes();
+        let hint = Digest::sha256(&[name, b"\n", &bytes].concat()).to_hex();
+        let (start, _) = start.rsplit_once('+').unwrap();
+        let other = format!("{start}+{}+{}", &hint[..8], Base64::encode_string(&bytes));
         other.parse::<TrustedKeys>().unwrap_err();
     }
     // The genesis that names weaker keys for the same ids is another genesis.
