@@ -56,7 +56,7 @@ MOST_SIGNATURES = 8
 # The order in which rules are named where a record breaks several (section 9).
 RULES = [
     *"F1 F2 F3 F4 F5 F6 F7 F8".split(),
-    *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13".split(),
+    *"S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13 S14".split(),
     *"M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11 M12".split(),
     "F9",
     # Of receipts and of exports. Those that bind a writer (T10), or say what a verifier leaves alone (T9, J5), are asked nowhere.
@@ -550,11 +550,11 @@ KINDS = {
     "key_rotated": (OPERATOR, False),
     "key_revoked": (OPERATOR, False),
     "erased": (OPERATOR, False),
+    "recovered": (OPERATOR, False),
 }
 RESERVED = {
     **{kind: (DESK, None) for kind in "granted grant_revoked edited responded frozen thawed break_glass reviewed viewed".split()},
     "undelivered": (GATE_OR_DESK, None),
-    "recovered": (OPERATOR, False),
 }
 CHANGES_KEYS = {"key_added", "key_rotated", "key_revoked"}
 # Kinds by which a later edition may allow a request what this one forbids.
@@ -1031,6 +1031,34 @@ def s13_erased(log, record):
             return "a value that it erases was not hidden before, was erased already, or is still there"
 
 
+# S14: a log that continues another says right after its genesis what was lost, and no other log does.
+@rule("S14")
+def s14_succession(log, record):
+    due = record.seq == 1 and log.predecessor is not None
+    if record.kind != "recovered":
+        return "its log continues another, and it does not say what was lost" if due else None
+    if not due:
+        return "only the record after a genesis that names a predecessor says what was lost"
+    after, attested, found = (record.body.get(name) for name in ("after", "attested", "found"))
+    seen, held = (head["size"] if isinstance(head, dict) else 0 for head in (attested, found))
+    fits = {
+        "rollback": 1 <= held < seen,
+        "fork": 1 <= seen <= held and attested != found,
+        "head_file_missing": held >= 1 and seen <= held,
+        "store_lost": held == 0 and seen >= 1,
+        "broken": held >= 1 or seen >= 1,
+    }
+    named = {name: log.predecessor[name] for name in ("root", "size")}
+    if not fits.get(after, True) or (attested or found) != named:
+        return "what it says to have been attested and found does not fit what befell the log, or the genesis"
+
+
+@rule("S14")
+def s14_alone(log):
+    if log.predecessor is not None and log.next == 1:
+        return "its log continues another, and no record says what was lost"
+
+
 # ---------------------------------------------------------------------------------------------------------------------------------------
 # 5. Bodies (F6): the tables of sections 5 to 7, as shapes
 #
@@ -1255,6 +1283,8 @@ INTERESTS = array(
     ascending=True,
     by=lambda entry: (entry["as"], entry["person"]),
 )
+HEAD = either(plain(lambda value: value is None), members({"root": DIGEST, "size": plain(lambda value: is_uint(value) and value > 0)}))
+SUCCESSION = {"after": word("rollback fork head_file_missing store_lost broken"), "attested": HEAD, "found": HEAD}
 COUNTED = array(members({"as": SELECTORS, "person": PERSON, "vote": UINT}))
 RESULT = members({"sha256": DIGEST})
 PAIRS = array(plain(lambda value: isinstance(value, list) and len(value) == 2 and all(SMALL(index, {}) for index in value)))
@@ -1353,6 +1383,7 @@ BODIES = {
         members({**ERASED, "what": word("value")}, hidden={"reason": TEXT}),
         members({**ERASED, "person": PERSON, "what": word("person")}, hidden={"reason": TEXT}),
     ),
+    "recovered": members(SUCCESSION, hidden={"reason": TEXT}),
 }
 
 
@@ -1370,6 +1401,13 @@ def f6_body(record):
 def f6_digests(record):
     if not DIGESTS(record.body.get("digests"), {}):
         return "what it erases is no ascending array of digests"
+
+
+# F6 of what a `recovered` record says was lost, asked as early: S14 rests on it.
+@rule("F6")
+def f6_succession(record):
+    if not all(shape(record.body[name], {}) if name in record.body else False for name, shape in SUCCESSION.items()):
+        return "its body does not say what was lost"
 
 
 def roles_suffice(keys):
@@ -2425,6 +2463,7 @@ class Log:
         self.keys = {}  # by key id, all that were ever named
         self.id = None
         self.origin = None
+        self.predecessor = None
         self.tree = Tree()
         self.next = 0
         self.prev = bytes(32)
@@ -2655,6 +2694,7 @@ class Log:
             return
         self.origin = record.body["origin"]
         self.id = record.says["log"]
+        self.predecessor = record.body["predecessor"]
         for entry in record.body["keys"]:
             public = unbase64(entry["key"])
             self.keys[key_id(public)] = Key(public, set(entry["roles"]))
@@ -2671,12 +2711,14 @@ class Log:
             record.newcomer = unbase64(public) if isinstance(public, str) else None
         elif record.kind == "erased" and self.holds(record.seq, f6_digests, record):
             record.erases = record.body.get("digests", [])
+        elif record.kind == "recovered":
+            self.holds(record.seq, f6_succession, record)
 
     def doubt_keys(self, record):
         """The keys of a genesis with which something is wrong count for nothing."""
         broken = {number for _, _, number, _ in self.faults} & {"S2", "S3", "S4", "M9"}
         if broken or self.why(s8_columns, record) == OTHER_LEAF:
-            self.keys, self.origin = {}, None
+            self.keys, self.origin, self.predecessor = {}, None, None
 
     def judge_signatures(self, record):
         if not self.holds(record.seq, s2_signatures, self, record):
@@ -2709,6 +2751,7 @@ class Log:
         for level, number in self.stored_subtrees:
             self.holds(min(self.next, ((number + 1) << 8 * level) - 1), s8_subtree, None, None)
         self.holds(self.covered, s7_covered, self)
+        self.holds(0, s14_alone, self)
         if head is not NOT_KEPT and (head is not None or self.next > 0):
             self.judge_head(head)
         missing = [seq for seq in self.missing.values() if seq >= self.broken]
@@ -2741,8 +2784,10 @@ class Log:
         if record.not_judged:
             return self.leave_unjudged(record)
         if record.kind in CHANGES_KEYS:
-            return self.change_keys(record)
-        if not self.erase(record):
+            self.change_keys(record)
+            self.holds(seq, s14_succession, self, record)
+            return
+        if not self.erase(record) or not self.holds(seq, s14_succession, self, record):
             return
         if record.kind == "genesis" or not self.holds(seq, f6_body, record) or not self.holds(seq, m1_references, self, record):
             return

@@ -128,6 +128,15 @@ impl Machine {
         u64::try_from(lines.lines().count()).unwrap()
     }
 
+    /// How many records the successor has, if it has begun.
+    fn size_of_successor(&self) -> Option<u64> {
+        let store = self.path("new.db").exists().then_some("new.db")?;
+        match self.say(&format!("log @{store} --json")) {
+            Said { code: 0, text } => u64::try_from(text.lines().count()).ok(),
+            Said { .. } => None,
+        }
+    }
+
     /// The successor works, none of what was open goes on in it, and the old log is not opened again.
     #[track_caller]
     fn assert_succeeded(&self, open: &[RequestId]) {
@@ -380,4 +389,31 @@ fn the_new_place_is_empty_or_holds_what_an_earlier_run_began() {
     machine.say(elsewhere).ends(0, &["successor"]);
     assert_eq!(machine.size("next.db"), size);
     assert_eq!(fs::read_to_string(machine.path("keys/logs")).unwrap(), list);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_no_loss() {
+    let machine = Machine::new();
+    machine.file("log.db", 0..3);
+    machine.file("other.db", 0..3);
+    std::os::unix::fs::symlink(machine.path("log.db"), machine.path("link.db")).unwrap();
+    let to = "--to @new.db --keys @keys --reason gone";
+    machine
+        .say(&format!("recover @link.db {to}"))
+        .ends(2, &["nothing is lost"]);
+    machine
+        .recover(" --head-file @typo.head")
+        .ends(2, &["there is no head file", "typo.head"]);
+    machine
+        .recover(" --head-file @other.db.head")
+        .ends(2, &["is none of the log", "other.db.head"]);
+    fs::write(machine.path("log.db.head"), "junk").unwrap();
+    machine.recover("").ends(2, &["log.db.head", "damaged"]);
+    fs::remove_file(machine.path("log.db.head")).unwrap();
+    machine
+        .say("recover @log.db --to @new.db --keys @keys --reason _")
+        .ends(2, &["give a reason"]);
+    assert!(machine.size_of_successor().is_none());
+    machine.recover("").ends(0, &["the head file is gone"]);
+    assert_eq!(machine.size_of_successor(), Some(2));
 }

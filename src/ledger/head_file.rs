@@ -43,7 +43,7 @@ pub enum HeadFileError {
         source: std::io::Error,
     },
     /// Neither slot is whole.
-    #[error("the head file `{}` is damaged: restore it from its backup, or begin the log that takes its place with `countersign recover`", path.display())]
+    #[error("the head file `{}` is damaged: restore it from its backup; if it is lost, move it away and begin the log that takes its place with `countersign recover`", path.display())]
     Damaged {
         /// The head file.
         path: PathBuf,

@@ -102,6 +102,27 @@ pub enum RecoveryError {
     /// No key of an operator is at hand.
     #[error("the keys hold none of an operator, whose word it is that a log was lost")]
     NoOperator,
+    /// Nobody says what happened.
+    #[error("the record says in words what happened: give a reason")]
+    NoReason,
+    /// The head file that was named is not there.
+    #[error("there is no head file `{}`: name the one that the log was opened with, or none if it is lost", path.display())]
+    NoHeadFile {
+        /// The file that was named.
+        path: PathBuf,
+    },
+    /// The head file is not that of the log.
+    #[error(
+        "the head file `{}` is none of the log {log}: {why}. Name the one that is; if it is lost, move this one away first", path.display()
+    )]
+    OtherHeadFile {
+        /// The head file.
+        path: PathBuf,
+        /// The log.
+        log: LogId,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The new place is taken.
     #[error(
         "there is a log at the new place already, which does not continue {log}: name a place that holds nothing"
@@ -182,16 +203,14 @@ impl Recovery {
             head_file,
             kept,
         } = lost;
-        let default = || {
-            let mut name = database.as_os_str().to_owned();
-            name.push(".head");
-            PathBuf::from(name)
-        };
-        let path = head_file.map_or_else(default, Path::to_path_buf);
-        let mark = match HeadFile::open(&path)?.map(|mut file| file.read()) {
-            None | Some(Err(HeadFileError::Damaged { .. })) => None,
-            Some(read) => Some(read?),
-        };
+        let path = head_file.map_or_else(|| head_file_of(database), Path::to_path_buf);
+        let mark = HeadFile::open(&path)?
+            .map(|mut file| file.read())
+            .transpose()?;
+        // A slip of the pen is no loss.
+        if mark.is_none() && head_file.is_some() {
+            return Err(RecoveryError::NoHeadFile { path });
+        }
         let listed = match keys.directory() {
             Some(directory) => KnownLogs::of(directory, database)?.here()?,
             None => None,
@@ -217,14 +236,17 @@ impl Recovery {
         let trust = left.as_ref().map(|left| &left.trust);
         let mut heads = Vec::new();
         let mut origin = trust.map(|trust| trust.origin().clone());
-        let mut foreign = false;
-        if let Some(mark) = &mark
-            && mark.size > 0
-        {
-            // A head file that says nothing of ours is another history than the store's, whatever wrote it.
-            match attested(&mark.checkpoint, trust, keys) {
-                Ok(head) if mark.log == log => heads.push(head),
-                Ok(_) | Err(_) => foreign = true,
+        if let Some(mark) = &mark {
+            let other = |why: String| RecoveryError::OtherHeadFile {
+                path: path.clone(),
+                log,
+                why,
+            };
+            if mark.log != log {
+                return Err(other(format!("it is that of the log {}", mark.log)));
+            }
+            if mark.size > 0 {
+                heads.push(attested(&mark.checkpoint, trust, keys).map_err(other)?);
             }
         }
         for (at, note) in kept.iter().enumerate() {
@@ -273,7 +295,7 @@ impl Recovery {
                     (Some(why), _, _) => (Mishap::Broken, largest, found, Some(why)),
                     (None, Some(beyond), _) => (Mishap::Rollback, Some(beyond), found, None),
                     (None, None, Some(fork)) => (Mishap::Fork, Some(*fork), found, None),
-                    (None, None, None) if mark.is_none() || foreign => {
+                    (None, None, None) if mark.is_none() => {
                         (Mishap::HeadFileMissing, largest, found, None)
                     }
                     (None, None, None) => return Err(RecoveryError::NothingLost { log, size }),
@@ -343,14 +365,13 @@ impl Recovery {
         if keys.signer(Role::Operator).is_none() {
             return Err(RecoveryError::NoOperator);
         }
+        if reason.trim().is_empty() {
+            return Err(RecoveryError::NoReason);
+        }
         let database = store.guarantees().database;
         let place = Place::new(None, keys, database.as_deref())?;
         if store.head().await?.is_none() {
-            let path = head_file.or_else(|| {
-                let mut name = database.as_deref()?.as_os_str().to_owned();
-                name.push(".head");
-                Some(PathBuf::from(name))
-            });
+            let path = head_file.or_else(|| database.as_deref().map(head_file_of));
             let enforcement = match self.predecessor.origin.is_testing() {
                 true => Enforcement::Testing,
                 false => Enforcement::Enforced,
@@ -386,8 +407,9 @@ impl Recovery {
             .signers()
             .iter()
             .any(|key| keys.may_begin(key));
-        let continues = genesis.genesis().predecessor() == Some(&self.predecessor);
-        if !ours || !continues {
+        // What was known of the lost log may have been more or less at an earlier run.
+        let continued = genesis.genesis().predecessor().map(|one| one.log);
+        if !ours || continued != Some(self.predecessor.log) {
             return Err(occupied());
         }
         let successor = *genesis.genesis().log();
@@ -397,6 +419,16 @@ impl Recovery {
         }
         Ok(successor)
     }
+}
+
+/// The head file beside a database. All names of one file have one, also where nothing is left of it but a link.
+fn head_file_of(database: &Path) -> PathBuf {
+    let file = std::fs::canonicalize(database)
+        .ok()
+        .or_else(|| Some(database.parent()?.join(std::fs::read_link(database).ok()?)));
+    let mut name = file.as_deref().unwrap_or(database).as_os_str().to_owned();
+    name.push(".head");
+    PathBuf::from(name)
 }
 
 /// What a store still holds.

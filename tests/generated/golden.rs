@@ -93,6 +93,7 @@ impl Script {
                 | "clock"
                 | "clock_acknowledged"
                 | "erased"
+                | "recovered"
                 | "key_added"
                 | "key_rotated"
                 | "key_revoked"
@@ -155,6 +156,26 @@ impl Script {
     fn take(&mut self, at: usize) -> Vec<String> {
         let texts = std::mem::take(&mut self.draft(at).disclosures);
         texts.iter().map(|text| digest_text(text)).collect()
+    }
+
+    /// Begins anew, as a log that continues one of nine records.
+    fn continue_another(&mut self) {
+        *self = Self::new();
+        self.drafts.truncate(1);
+        let log = "0195507a-3dc0-4b54-8000-00000000abcd";
+        let predecessor =
+            json!({"log": log, "origin": "example.com/lost", "root": "99".repeat(32), "size": 9});
+        self.draft(0).body["predecessor"] = predecessor;
+    }
+
+    /// Records that a log of nine records was lost.
+    fn recovered(&mut self, after: &str, found: Value) -> usize {
+        let attested = json!({"root": "99".repeat(32), "size": 9});
+        let mut body = json!({"after": after, "attested": attested, "found": found});
+        let mut texts = Vec::new();
+        let reason = json!("the disk was restored");
+        hide(&mut self.dice, &mut body, "reason", &reason, &mut texts);
+        self.push("recovered", body, texts)
     }
 
     fn clock(&mut self) -> usize {
@@ -355,6 +376,7 @@ pub fn cases() -> Vec<Golden> {
     places(&mut cases);
     stored(&mut cases);
     changes(&mut cases);
+    successions(&mut cases);
     meaning(&mut cases);
     stolen(&mut cases);
     tiles(&mut cases);
@@ -865,6 +887,52 @@ fn changes(cases: &mut Vec<Golden>) {
             let digests = script.take(at);
             script.draft(at).body["digests"] = json!(digests);
             at
+        },
+    );
+}
+
+fn successions(cases: &mut Vec<Golden>) {
+    written(
+        cases,
+        Rule::S14,
+        "a successor that does not say what was lost",
+        |script| {
+            script.continue_another();
+            script.clock()
+        },
+    );
+    written(
+        cases,
+        Rule::S14,
+        "a successor that ends with its genesis",
+        |script| {
+            script.continue_another();
+            0
+        },
+    );
+    written(
+        cases,
+        Rule::S14,
+        "a rollback by which nothing was lost",
+        |script| {
+            script.continue_another();
+            let found = json!({"root": "99".repeat(32), "size": 9});
+            script.recovered("rollback", found)
+        },
+    );
+    written(
+        cases,
+        Rule::S14,
+        "a log that continues none and says what was lost",
+        |script| script.recovered("store_lost", Value::Null),
+    );
+    written(
+        cases,
+        Rule::F6,
+        "a successor of a log that nothing known befell",
+        |script| {
+            script.continue_another();
+            script.recovered("fire", Value::Null)
         },
     );
 }

@@ -75,8 +75,8 @@ impl Hand {
             "voted" | "cancelled" | "revoked" | "reconciled" | "granted" | "frozen" | "viewed" => {
                 Self::Desk
             }
-            "genesis" | "clock_acknowledged" | "erased" | "key_added" | "key_rotated"
-            | "key_revoked" | "recovered" => Self::Operator,
+            "genesis" | "clock_acknowledged" | "erased" | "recovered" | "key_added"
+            | "key_rotated" | "key_revoked" => Self::Operator,
             _ => Self::Gate,
         }
     }

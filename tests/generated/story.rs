@@ -105,13 +105,53 @@ impl<'s> Story<'s> {
             careless: 0,
             dice,
         };
-        story.push("genesis", None, seal.genesis(), Vec::new());
+        let mut genesis = seal.genesis();
+        let lost = story.dice.percent(15);
+        if lost {
+            let log = story.dice.uuid();
+            genesis["predecessor"] = json!({"log": log, "origin": "example.com/lost", "root": "99".repeat(32), "size": 9});
+        }
+        story.push("genesis", None, genesis, Vec::new());
+        if lost || story.dice.percent(2) {
+            story.recovered();
+        }
         for instance in story.instances.clone() {
             let decision = json!({"engine": "rules/1", "revision": story.revisions[0]});
             let body = json!({"decision": decision, "instance": instance});
             story.push("policy_adopted", None, body, Vec::new());
         }
         story
+    }
+
+    /// Says what was lost of the log before, mostly as it may be.
+    fn recovered(&mut self) {
+        let head = |digit: &str, size: u64| json!({"root": digit.repeat(64), "size": size});
+        let named = head("9", 9);
+        let heads = [Value::Null, head("5", 5), named.clone(), head("c", 12)];
+        let (after, attested, found) = match self.dice.below(7) {
+            0 => ("rollback", named, head("5", 5)),
+            1 => ("fork", named, head("c", 12)),
+            2 => ("head_file_missing", Value::Null, named),
+            3 => ("store_lost", named, Value::Null),
+            4 => ("broken", named, head("5", 5)),
+            _ => {
+                let any = [
+                    "rollback",
+                    "fork",
+                    "head_file_missing",
+                    "store_lost",
+                    "broken",
+                ];
+                let after = *self.dice.pick(&any);
+                let attested = self.dice.pick(&heads).clone();
+                (after, attested, self.dice.pick(&heads).clone())
+            }
+        };
+        let mut body = json!({"after": after, "attested": attested, "found": found});
+        let mut texts = Vec::new();
+        let reason = json!("the disk was restored");
+        hide(&mut self.dice, &mut body, "reason", &reason, &mut texts);
+        self.push("recovered", None, body, texts);
     }
 
     pub fn push(

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign::approval::{Mishap, TreeHead};
-use countersign::ledger::{Lost, Recovery, Succeeding};
+use countersign::ledger::{Lost, Recovery, RecoveryError, Succeeding};
 use countersign::log::Role;
 use countersign::{Keys, SqliteStore};
 use futures::executor::block_on;
@@ -57,6 +57,9 @@ pub fn run(asked: &Recover, out: &mut Out) -> Ended {
         return Err(Failure::cannot(
             "there is no key of an operator, whose word it is that a log was lost: name the directory that has one with --operator",
         ));
+    }
+    if reason.trim().is_empty() {
+        return Err(RecoveryError::NoReason.into());
     }
     let successor = block_on(recovery.begin(Succeeding {
         store: Arc::new(SqliteStore::open_or_create(to)?),
