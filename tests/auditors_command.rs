@@ -17,7 +17,7 @@ use std::process::{Command, Output, Stdio};
 
 use base64ct::{Base64, Encoding};
 use common::{PEOPLE, RULES, World, read, start};
-use countersign::action::Action;
+use countersign::action::{Action, RequestId};
 use countersign::approval::LegalBasis;
 use countersign::canonical::{Admission, Json, admit};
 use countersign::clock::{ManualClock, Timestamp};
@@ -1007,11 +1007,7 @@ fn cosign(case: &Case, names: &[&str], forge: bool) {
     };
     assert_eq!(block_on(store.tend(chore)).unwrap(), Tended::Done);
     drop(store);
-    fs::remove_dir_all(case.path("tiles")).unwrap();
-    fs::remove_file(case.path("log.jsonl")).unwrap();
-    for (form, place) in [("--tiles", "@tiles"), ("--jsonl", "@log.jsonl")] {
-        let _ = say!(case, "export", "@log.db", "--disclose-all", form, place).ends(0);
-    }
+    case.export();
 }
 
 #[test]
@@ -1205,4 +1201,427 @@ fn a_value_that_is_gone_was_erased_by_a_record_or_is_lost() {
     let lost =
         format!("… lost: record {by} says that it was erased, and is not to be relied upon (");
     assert!(said.out.contains(&lost), "{said:?}");
+}
+
+/// A case with a request that waits, verified up to here: its checkpoint is in `mark`.
+fn marked() -> (Case, RequestId) {
+    let case = Case::new();
+    let world = case.open();
+    let request = world.file(secret_payment());
+    world.close();
+    case.export();
+    let said = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--save-checkpoint",
+        "@mark"
+    );
+    let saved = said.ends(3).out;
+    assert!(
+        saved.lines().any(|line| line.starts_with("saved        `")),
+        "{saved}"
+    );
+    (case, request)
+}
+
+fn secret_payment() -> Action {
+    Action::named("pay")
+        .parameter("amount", 7)
+        .sensitive("iban", "DE02120300000000202051")
+        .build()
+        .unwrap()
+}
+
+impl Case {
+    /// Makes both exports anew.
+    fn export(&self) {
+        let _ = fs::remove_dir_all(self.path("tiles"));
+        let _ = fs::remove_file(self.path("log.jsonl"));
+        for (form, place) in [("--tiles", "@tiles"), ("--jsonl", "@log.jsonl")] {
+            let _ = say!(self, "export", "@log.db", "--disclose-all", form, place).ends(0);
+        }
+    }
+
+    fn since(&self, form: &str, more: &[&str]) -> Said {
+        let brought = ["--keys", "@keys.txt", "--since", "@mark"];
+        self.say(&[&["verify", form][..], &brought, more].concat())
+    }
+
+    fn whole(&self, form: &str) -> Said {
+        say!(self, "verify", form, "--keys", "@keys.txt")
+    }
+
+    fn change(&self, sql: &str, values: impl rusqlite::Params) {
+        let database = rusqlite::Connection::open(self.path("log.db")).unwrap();
+        assert_ne!(database.execute(sql, values).unwrap(), 0);
+    }
+
+    /// The number of the last record of a kind.
+    fn last(&self, kind: &str) -> i64 {
+        let told = say!(self, "log", "@log.db", "--kind", kind, "--last", "1").out;
+        told.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn a_verification_goes_on_from_where_one_ended_before() {
+    let (case, request) = marked();
+    let since = case.size();
+    let said = case.since("@log.db", &[]).ends(0);
+    let nothing = format!(
+        "verdict      nothing came after the first {since} records, which were not verified again"
+    );
+    assert_eq!(said.first_line(), nothing);
+
+    // The request that was open is decided and carried out, and another one comes.
+    let world = case.open();
+    let _voted = world.approve("rita", request).unwrap();
+    let permit = block_on(world.gate().resume(request)).unwrap();
+    let _done = block_on(permit.run(async |_| Ok::<_, String>(()))).unwrap();
+    runs(&world, read());
+    let _waits = world.file(secret_payment());
+    world.close();
+    case.export();
+    let size = case.size();
+    fs::copy(case.path("tiles/checkpoint"), case.path("checkpoint")).unwrap();
+    let mut marks = Vec::new();
+    for (number, form) in FORMS.into_iter().enumerate() {
+        let said = case.since(form, &[]).ends(3);
+        let verdict = format!(
+            "verdict      intact from record {since} on with an unanchored tail, {size} records of which {since} are anchored; those before {since} were not verified again"
+        );
+        assert_eq!(said.first_line(), verdict);
+        assert!(
+            said.out.contains("\nnot looked at  bytes, signatures and "),
+            "{said:?}"
+        );
+        // One that was approved before and never started, one that was carried out, and one that waits.
+        let requests = format!(
+            "requests     4: 2 succeeded, 1 approved, 1 pending (open at record {since}, or later)"
+        );
+        assert!(said.out.lines().any(|line| line == requests), "{said:?}");
+        let json = case.since(form, &["--json"]).ends(3).json();
+        assert_eq!(at(&json, &["verdict", "is"]).as_str(), Some("intact_since"));
+        assert_eq!(at(&json, &["verdict", "since"]).as_i64(), Some(since));
+
+        // What is saved is the same whoever saves it.
+        let (whole, part) = (format!("@whole{number}"), format!("@part{number}"));
+        let kept = ["--expect-checkpoint", "@checkpoint", "--save-checkpoint"];
+        let more = [&kept[..], &[&part]].concat();
+        let said = case.since(form, &more).ends(0);
+        let verdict = format!(
+            "verdict      intact and anchored from record {since} on, up to {size} records; those before were not verified again"
+        );
+        assert_eq!(said.first_line(), verdict);
+        let brought = ["verify", form, "--keys", "@keys.txt"];
+        let _ = case.say(&[&brought[..], &kept, &[&whole]].concat()).ends(0);
+        marks.push(fs::read(case.path(&whole[1..])).unwrap());
+        marks.push(fs::read(case.path(&part[1..])).unwrap());
+    }
+    assert!(marks.iter().all(|mark| *mark == marks[0]));
+    // It is a checkpoint too, and an older one holds where a later verification begins.
+    let _ = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--expect-checkpoint",
+        "@part0"
+    )
+    .ends(0);
+    let brought = [
+        "--keys",
+        "@keys.txt",
+        "--since",
+        "@part0",
+        "--expect-checkpoint",
+        "@mark",
+    ];
+    for form in FORMS {
+        let _ = case
+            .say(&[&["verify", form][..], &brought].concat())
+            .ends(0);
+    }
+}
+
+#[test]
+fn a_bookmark_is_written_only_of_an_intact_log_and_over_no_file() {
+    let (case, _) = marked();
+    let before = fs::read(case.path("mark")).unwrap();
+    let said = case
+        .since("@log.db", &["--save-checkpoint", "@mark"])
+        .ends(2);
+    assert!(said.first_line().contains("is there already"), "{said:?}");
+    assert_eq!(fs::read(case.path("mark")).unwrap(), before);
+    // Without keys nothing is known.
+    let said = say!(case, "verify", "@log.db", "--save-checkpoint", "@other").ends(2);
+    assert!(said.out.contains("saved        nothing"), "{said:?}");
+    case.tamper();
+    let said = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--save-checkpoint",
+        "@other"
+    )
+    .ends(1);
+    assert!(said.out.contains("saved        nothing"), "{said:?}");
+    assert!(!case.path("other").exists());
+    // A checkpoint alone does not say what was open; half a bookmark says nothing.
+    let said = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--since",
+        "@checkpoint"
+    )
+    .ends(2);
+    assert!(
+        said.first_line().contains("it is a checkpoint alone"),
+        "{said:?}"
+    );
+    fs::write(case.path("mark"), &before[..before.len() / 2]).unwrap();
+    let said = case.since("@log.db", &[]).ends(2);
+    assert!(
+        said.first_line()
+            .contains("a bookmark that was cut or changed"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_was_changed_after_a_checkpoint_is_found_from_there() {
+    let (case, request) = marked();
+    let world = case.open();
+    let _voted = world.approve("rita", request).unwrap();
+    runs(&world, read());
+    world.close();
+    let voted = case.last("voted");
+    case.change(
+        "UPDATE record SET statement = CAST(replace(statement, 'approve', 'approvf') AS BLOB) WHERE seq = ?1",
+        [voted],
+    );
+    let said = case.since("@log.db", &[]).ends(1);
+    let broken = format!("verdict      broken at record {voted} ");
+    assert!(said.first_line().starts_with(&broken), "{said:?}");
+    // A record that is gone, with all that would say so.
+    case.change("DELETE FROM record WHERE seq >= ?1", [voted]);
+    let said = case.since("@log.db", &[]).ends(1);
+    assert!(said.first_line().starts_with(&broken), "{said:?}");
+}
+
+#[test]
+fn what_was_changed_before_a_checkpoint_is_found_or_said_not_to_be_looked_at() {
+    let (case, _) = marked();
+    let since = case.size();
+    let world = case.open();
+    let _waits = world.file(secret_payment());
+    world.close();
+    case.export();
+    fs::copy(case.path("log.db"), case.path("good.db")).unwrap();
+    let again = || fs::copy(case.path("good.db"), case.path("log.db")).unwrap();
+    let at_checkpoint = format!("verdict      broken at record {} (rule S7)", since - 1);
+
+    // A stored hash of the tree.
+    case.change("UPDATE record SET leaf = zeroblob(32) WHERE seq = 3", []);
+    let said = case.since("@log.db", &[]).ends(1);
+    assert!(said.first_line().starts_with(&at_checkpoint), "{said:?}");
+    // A record of a request that is still open.
+    let _ = again();
+    let open = case.last("requested");
+    assert!(open < since);
+    case.change(
+        "UPDATE record SET statement = CAST(replace(statement, 'pay', 'paz') AS BLOB) WHERE seq = ?1",
+        [open],
+    );
+    let said = case.since("@log.db", &[]).ends(1);
+    assert!(
+        said.first_line()
+            .starts_with(&format!("verdict      broken at record {open} ")),
+        "{said:?}"
+    );
+    // A record of one that is over is not read again; only without stored hashes its bytes are hashed.
+    let _ = again();
+    case.tamper();
+    for (form, code) in [("@log.db", 3), ("@tiles", 3), ("@log.jsonl", 1)] {
+        let said = case.since(form, &[]).ends(code);
+        assert!(
+            said.out.contains("were not verified again") == (code == 3),
+            "{said:?}"
+        );
+        let _ = case.whole(form).ends(1);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_history_is_not_gone_on_from() {
+    let (case, request) = marked();
+    let since = case.size();
+    // Of another log.
+    let (other, _) = marked();
+    fs::copy(case.path("mark"), other.path("mark")).unwrap();
+    let said = other.since("@log.db", &[]).ends(2);
+    assert!(
+        said.first_line()
+            .contains("the checkpoint to go on from is of another log"),
+        "{said:?}"
+    );
+
+    // Of a longer one, and of one that went on otherwise from a copy.
+    let aside = tempfile::tempdir().unwrap();
+    copy(case.folder.path(), aside.path());
+    let world = case.open();
+    runs(&world, read());
+    world.close();
+    fs::remove_file(case.path("mark")).unwrap();
+    let _ = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--save-checkpoint",
+        "@mark"
+    )
+    .ends(3);
+    let mark = fs::read(case.path("mark")).unwrap();
+    fs::remove_dir_all(case.folder.path()).unwrap();
+    fs::create_dir(case.folder.path()).unwrap();
+    copy(aside.path(), case.folder.path());
+    fs::write(case.path("mark"), mark).unwrap();
+    case.export();
+    for form in FORMS {
+        let said = case.since(form, &[]).ends(1);
+        let broken = format!(
+            "verdict      broken at record {since} (rule S7): the checkpoint to go on from covers records that are missing"
+        );
+        assert!(said.first_line().starts_with(&broken), "{said:?}");
+    }
+    let world = case.open();
+    let _voted = world.approve("rita", request).unwrap();
+    runs(&world, read());
+    runs(&world, read());
+    world.close();
+    case.export();
+    for form in FORMS {
+        let said = case.since(form, &[]).ends(1);
+        assert!(
+            said.first_line()
+                .contains("another head than the checkpoint to go on from"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn keys_that_changed_before_a_checkpoint_hold_after_it() {
+    let case = Case::new();
+    let rotate = |role: &str| {
+        say!(
+            case, "keys", "rotate", "@log.db", "--keys", "@keys", "--role", role
+        )
+    };
+    for role in ["gate", "checkpoint", "desk"] {
+        let _ = rotate(role).ends(0);
+    }
+    let _ = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--save-checkpoint",
+        "@mark"
+    )
+    .ends(3);
+    let world = case.open();
+    let request = world.file(secret_payment());
+    let _voted = world.approve("rita", request).unwrap();
+    world.close();
+    let _ = rotate("gate").ends(0);
+    case.export();
+    for form in FORMS {
+        let _ = case.whole(form).ends(3);
+        let said = case.since(form, &[]).ends(3);
+        assert!(
+            said.first_line()
+                .starts_with("verdict      intact from record "),
+            "{said:?}"
+        );
+    }
+    // A change of keys is read again.
+    let changed = case.last("key_rotated");
+    let first = say!(case, "log", "@log.db", "--kind", "key_rotated").out;
+    let first: i64 = first.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(first < changed);
+    case.change(
+        "UPDATE record SET statement = CAST(replace(statement, 'key_rotated', 'key_rotatee') AS BLOB) WHERE seq = ?1",
+        [first],
+    );
+    let said = case.since("@log.db", &[]).ends(1);
+    assert!(
+        said.first_line()
+            .starts_with(&format!("verdict      broken at record {first} ")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_value_from_before_a_checkpoint_may_be_erased_after_it() {
+    let (case, request) = marked();
+    let world = case.open();
+    block_on(world.gate().withdraw(request)).unwrap();
+    world.close();
+    fs::remove_file(case.path("mark")).unwrap();
+    let _ = say!(
+        case,
+        "verify",
+        "@log.db",
+        "--keys",
+        "@keys.txt",
+        "--save-checkpoint",
+        "@mark"
+    )
+    .ends(3);
+    let since = case.size();
+    fs::copy(case.path("log.db"), case.path("before.db")).unwrap();
+    let world = case.open();
+    let key = std::sync::Arc::clone(world.keys.signer(Role::Operator).unwrap());
+    let operator = world.countersign.operator(key).unwrap();
+    let basis = LegalBasis::new("gdpr_art_17_1_a").unwrap();
+    let erasure = block_on(operator.erase(&Erase::Request(request), &basis, "asked")).unwrap();
+    let by = erasure.records[0].get();
+    drop(operator);
+    world.close();
+    case.export();
+    for form in FORMS {
+        let said = case.since(form, &[]).ends(3);
+        let looked = format!(
+            "values of records before {since} were erased since; those records were looked through for them"
+        );
+        assert!(said.out.contains(&looked), "{said:?}");
+        let _ = case.whole(form).ends(3);
+    }
+    // What is said to be erased lies there still.
+    let database = rusqlite::Connection::open(case.path("log.db")).unwrap();
+    let before = case.path("before.db");
+    let _ = database
+        .execute("ATTACH DATABASE ?1 AS old", [before.to_str().unwrap()])
+        .unwrap();
+    let sql = "INSERT INTO disclosure SELECT * FROM old.disclosure WHERE place NOT IN (SELECT place FROM disclosure)";
+    assert_ne!(database.execute(sql, []).unwrap(), 0);
+    drop(database);
+    let broken = format!("verdict      broken at record {by} (rule S13)");
+    for said in [case.whole("@log.db"), case.since("@log.db", &[])] {
+        let said = said.ends(1);
+        assert!(said.first_line().starts_with(&broken), "{said:?}");
+    }
 }

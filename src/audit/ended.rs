@@ -20,6 +20,14 @@ pub(super) struct Mark {
 pub(super) struct ShortDigest([u8; 8]);
 
 impl ShortDigest {
+    pub(super) const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0
+    }
+
     pub(super) fn of(digest: &ActionDigest) -> Self {
         Self(
             digest
@@ -43,6 +51,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// From marks that ascend.
+    pub(super) fn of_sorted(marks: Vec<Mark>) -> Self {
+        Self { runs: vec![marks] }
+    }
+
     pub(super) fn insert(&mut self, mark: Mark) {
         let mut run = vec![mark];
         while let Some(before) = self.runs.pop_if(|before| before.len() <= run.len()) {

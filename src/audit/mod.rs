@@ -6,6 +6,7 @@
 //! Memory grows with the requests that are open at one time, by 32 bytes for each that has ended, and, where projections are
 //! compared, by 8 bytes for each record and some for each person who reviewed. An allowed request that never ran is open until a record says that it expired.
 
+mod bookmark;
 mod edges;
 mod ended;
 mod listed;
@@ -21,6 +22,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use bookmark::{Bookmark, NotABookmark};
 pub(crate) use edges::named_key;
 pub use edges::{edge_row, node_key};
 pub use listed::Listed;

@@ -17,6 +17,8 @@ impl fmt::Display for AuditReport {
         let Self {
             verdict,
             size,
+            since,
+            read_again,
             until,
             requests,
             unresolved,
@@ -26,6 +28,7 @@ impl fmt::Display for AuditReport {
             doubts,
             projections,
             witnesses,
+            bookmark: _,
             notes,
         } = self;
         writeln!(f, "verdict      {verdict}")?;
@@ -34,10 +37,29 @@ impl fmt::Display for AuditReport {
             Some(until) => writeln!(f, ", the last of {until}")?,
             None => writeln!(f)?,
         }
-        writeln!(f, "requests     {requests}")?;
+        if *since > 0 {
+            writeln!(
+                f,
+                "since        record {since}; the stored tree leads to the checkpoint of then, and {read_again} records before were read again"
+            )?;
+            writeln!(
+                f,
+                "not looked at  bytes, signatures and columns of the other records before {since}, the disclosures of all of them, and the checkpoints beside them"
+            )?;
+            writeln!(
+                f,
+                "requests     {requests} (open at record {since}, or later)"
+            )?;
+        } else {
+            writeln!(f, "requests     {requests}")?;
+        }
         writeln!(f, "projections  {projections}")?;
         match witnesses {
             WitnessReport::NotAsked => {}
+            WitnessReport::NoQuorum if *since > 0 => writeln!(
+                f,
+                "witnesses    no checkpoint after record {since} has a quorum of the policy; those before were not looked at"
+            )?,
             witnesses => writeln!(f, "witnesses    {witnesses}")?,
         }
         list(f, "problems", problems, |f, problem| write!(f, "{problem}"))?;
@@ -170,6 +192,8 @@ impl AuditReport {
         let Self {
             verdict,
             size,
+            since,
+            read_again,
             until,
             requests,
             unresolved,
@@ -179,6 +203,7 @@ impl AuditReport {
             doubts,
             projections,
             witnesses,
+            bookmark: _,
             notes,
         } = self;
         let requests = requests
@@ -196,6 +221,8 @@ impl AuditReport {
             .with("verdict", verdict_json(verdict))
             .with("exit_code", self.exit_code())
             .with("size", number(*size))
+            .with("since", number(*since))
+            .with("read_again", number(*read_again))
             .with(
                 "until",
                 until.map_or(Json::Null, |until| until.to_string().into()),
@@ -309,6 +336,14 @@ fn verdict_json(verdict: &Verdict) -> Object {
     match verdict {
         Verdict::IntactAnchored { size } => word("intact_anchored").with("size", number(*size)),
         Verdict::IntactUnanchored { size, anchored } => word("intact_unanchored")
+            .with("size", number(*size))
+            .with("anchored", number(*anchored)),
+        Verdict::IntactSince {
+            since,
+            size,
+            anchored,
+        } => word("intact_since")
+            .with("since", number(*since))
             .with("size", number(*size))
             .with("anchored", number(*anchored)),
         Verdict::Broken(Broken { seq, rule, why }) => word("broken")

@@ -1,6 +1,6 @@
 //! The meaning of a log: every record against the life of its request, in one pass.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::action::{ActionDigest, Bound, DisclosureDigest, InstanceId, RequestId};
@@ -24,7 +24,8 @@ use super::report::{Excused, NotJudged, Problem, Requests};
 pub(super) struct Replay {
     open: BTreeMap<RequestId, Open>,
     ended: Ended,
-    adopted: HashSet<(InstanceId, PolicyRevision)>,
+    /// With the record that said so first.
+    adopted: HashMap<(InstanceId, PolicyRevision), At>,
     clocks: BTreeSet<At>,
     /// The keys that somebody else may have had, and since when.
     compromised: HashMap<KeyId, Timestamp>,
@@ -48,6 +49,8 @@ struct Open {
     hidden: Vec<DisclosureDigest>,
     /// The keys that its votes are signed with.
     signers: Vec<(At, KeyId)>,
+    /// Its records.
+    records: Vec<At>,
 }
 
 impl Open {
@@ -78,6 +81,7 @@ impl Open {
             view: View::Clear,
             hidden: Vec::new(),
             signers: Vec::new(),
+            records: vec![recorded.seq],
         })
     }
 
@@ -92,7 +96,9 @@ impl Open {
             // Whatever it names, the fold must not take it for the stand-in.
             recorded.action = None;
         }
-        self.state.apply(recorded)
+        self.state.apply(recorded)?;
+        self.records.push(recorded.seq);
+        Ok(())
     }
 
     /// Whether it is a start that counts a vote which a thief may have cast, by what was known then.
@@ -180,6 +186,18 @@ impl Replay {
         }
     }
 
+    /// Goes on where these requests are over.
+    pub(super) fn resume(&mut self, ended: Vec<Mark>) {
+        self.ended = Ended::of_sorted(ended);
+    }
+
+    /// The records so far that bear on those to come.
+    pub(super) fn bearing(&self) -> impl Iterator<Item = u64> + '_ {
+        let open = self.open.values().flat_map(|open| &open.records);
+        let adopted = self.adopted.values();
+        open.chain(adopted).chain(&self.clocks).map(|seq| seq.0)
+    }
+
     /// Moves on by one record, and shows it to `observe` if it was legal.
     pub(super) fn event(&mut self, recorded: Recorded, observe: Observer<'_>) {
         self.check_decision(&recorded);
@@ -187,7 +205,7 @@ impl Replay {
         match &recorded.event {
             Event::PolicyAdopted(adopted) => {
                 let adopted = (adopted.instance, adopted.revision.clone());
-                self.adopted.insert(adopted);
+                self.adopted.entry(adopted).or_insert(seq);
                 observe(&recorded, &|| None);
             }
             Event::Clock(_) => {
@@ -348,7 +366,7 @@ impl Replay {
             _ => return,
         };
         let Decision { revision, rules: _ } = decision;
-        if !self.adopted.contains(&(*instance, revision.clone())) {
+        if !self.adopted.contains_key(&(*instance, revision.clone())) {
             let why = "the process that decided had not adopted the policy that it names";
             self.problem(recorded.seq, Rule::M8, why);
         }

@@ -5,6 +5,7 @@ use crate::approval::{At, Outcome, Status};
 use crate::clock::Timestamp;
 use crate::log::{Rule, Seq, Verdict, Witnessed};
 
+use super::bookmark::Bookmark;
 use super::listed::Listed;
 use super::projections::ProjectionReport;
 
@@ -19,6 +20,10 @@ pub struct AuditReport {
     pub verdict: Verdict,
     /// How many records there are.
     pub size: u64,
+    /// The first record that was read in order; those before were not verified again ([`Audit::since`](super::Audit::since)).
+    pub since: u64,
+    /// How many records before that one were read again, since they bear on the rest.
+    pub read_again: u64,
     /// Gate time of the last record.
     pub until: Option<Timestamp>,
     /// How many requests ended how, or stand where, at the last record.
@@ -37,6 +42,8 @@ pub struct AuditReport {
     pub projections: ProjectionReport,
     /// How far the auditor's witnesses vouch for the log.
     pub witnesses: WitnessReport,
+    /// From where a later audit can go on, if it was asked for and the log is intact.
+    pub bookmark: Option<Bookmark>,
     /// What else a reader should know.
     pub notes: Vec<String>,
 }
@@ -49,11 +56,7 @@ impl AuditReport {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let code = self.verdict.exit_code();
-        let intact = matches!(
-            self.verdict,
-            Verdict::IntactAnchored { .. } | Verdict::IntactUnanchored { .. }
-        );
-        if intact && self.projections.differs() {
+        if is_intact(&self.verdict) && self.projections.differs() {
             Self::PROJECTIONS_DIFFER
         } else {
             code
@@ -62,6 +65,15 @@ impl AuditReport {
 
     /// The exit code where the log is intact and the store's projections are not what it says.
     pub const PROJECTIONS_DIFFER: u8 = 4;
+}
+
+pub(super) const fn is_intact(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::IntactAnchored { .. }
+        | Verdict::IntactUnanchored { .. }
+        | Verdict::IntactSince { .. } => true,
+        Verdict::Broken(_) | Verdict::CannotVerify { .. } => false,
+    }
 }
 
 /// How far the auditor's witnesses vouch for a log.

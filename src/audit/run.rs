@@ -1,5 +1,6 @@
 //! The audit itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::thread;
 use std::time::Duration;
@@ -17,11 +18,12 @@ use crate::log::{
 };
 use crate::store::{Found, Query, Store, StoreSecret};
 
+use super::bookmark::Bookmark;
 use super::edges::EdgeSums;
 use super::persons::Persons;
 use super::projections::{self, Expected, ProjectionReport};
 use super::replay::{Findings, Replay, Replayed, Unread, Watch};
-use super::report::{AuditReport, Problem, WitnessReport};
+use super::report::{AuditReport, Problem, WitnessReport, is_intact};
 
 /// An audit of one log: structure and meaning, and if wanted the projections of its store.
 ///
@@ -39,6 +41,8 @@ pub struct Audit<'a> {
     witnesses: Option<WitnessPolicy>,
     window: Window,
     store: Option<&'a dyn Store>,
+    since: Option<Bookmark>,
+    bookmarking: bool,
     progress: Box<dyn FnMut(u64) + 'a>,
 }
 
@@ -53,6 +57,8 @@ impl<'a> Audit<'a> {
             witnesses: None,
             window: Window::ALWAYS,
             store: None,
+            since: None,
+            bookmarking: false,
             progress: Box::new(|_| {}),
         }
     }
@@ -87,6 +93,25 @@ impl<'a> Audit<'a> {
         self
     }
 
+    /// Goes on from a bookmark that an earlier audit of the log left, which found everything up to there to be intact.
+    ///
+    /// The tree that is stored must lead to the bookmark's checkpoint. Of the records before it only those are read again that bear on the
+    /// rest, and each is proven to stand in that tree. What else lies before is not looked at: bytes, signatures and disclosures that were changed
+    /// or lost there since are for an audit of the whole log to find, and the verdict names the record from which on it speaks
+    /// ([`Verdict::IntactSince`]). Projections are not compared, and requests that were over before are not counted.
+    #[must_use]
+    pub fn since(mut self, bookmark: Bookmark) -> Self {
+        self.since = Some(bookmark);
+        self
+    }
+
+    /// Has the report of an intact log hold a [`Bookmark`] for a later audit.
+    #[must_use]
+    pub const fn bookmarking(mut self) -> Self {
+        self.bookmarking = true;
+        self
+    }
+
     /// Hears now and then how many records were read.
     #[must_use]
     pub fn progress(mut self, hear: impl FnMut(u64) + 'a) -> Self {
@@ -107,9 +132,28 @@ impl<'a> Audit<'a> {
             witnesses,
             window,
             store,
+            since,
+            bookmarking,
             mut progress,
         } = self;
-        let secret = match store.map(|store| apart(|| block_on(secret_of(store)))) {
+        // One that is no checkpoint is refused by the walk.
+        let before = since.as_ref().and_then(|since| since.size().ok());
+        let (foothold, replayed, ended) = match since {
+            Some(Bookmark {
+                mut foothold,
+                replayed,
+                ended,
+            }) => {
+                foothold.records.extend(&replayed);
+                (Some(foothold), replayed, ended)
+            }
+            None => (None, BTreeSet::new(), Vec::new()),
+        };
+        let whole = store.filter(|_| foothold.is_none());
+        let secret = match whole.map(|store| apart(|| block_on(secret_of(store)))) {
+            None if store.is_some() => Err(ProjectionReport::NotCompared {
+                why: "only a part of the log was read".to_owned(),
+            }),
             None => Err(ProjectionReport::NotAsked),
             Some(Ok(secret)) => Ok(secret),
             Some(Err(why)) => Err(ProjectionReport::NotCompared { why }),
@@ -126,18 +170,29 @@ impl<'a> Audit<'a> {
             replay: Replay::new(watch),
             followed,
         };
+        pass.replay.resume(ended);
         let terms = Terms {
             keys: trusted.as_ref(),
             anchors: &anchors,
             witnesses: witnesses.as_ref(),
             window,
             depth: Depth::Signatures,
+            since: foothold.as_ref(),
+            leave_foothold: bookmarking,
         };
         let mut structure =
             verify_structure(reader, &terms, &mut progress, &mut |record, disclosures| {
-                pass.visit(record, disclosures);
+                // Of those before, some were read for their keys alone.
+                let seq = record.seq().get();
+                if before.is_none_or(|before| seq >= before) || replayed.contains(&seq) {
+                    pass.visit(record, disclosures);
+                }
             });
         let Pass { replay, followed } = pass;
+        let bearing = match &structure.foothold {
+            Some(_) => replay.bearing().collect(),
+            None => BTreeSet::new(),
+        };
         let replayed = replay.finish(structure.last_ts.unwrap_or(Timestamp::EPOCH));
         let Replayed {
             requests,
@@ -146,12 +201,13 @@ impl<'a> Audit<'a> {
             open,
             ended,
         } = replayed;
-        let projections = match (store, followed) {
+        let ended = ended.into_sorted();
+        let projections = match (whole, followed) {
             (Some(store), Some(Followed { edges, persons })) => {
                 let expected = Expected {
                     size: structure.size,
                     open: &open,
-                    ended: &ended.into_sorted(),
+                    ended: &ended,
                     edges,
                     persons: &persons,
                 };
@@ -189,6 +245,12 @@ impl<'a> Audit<'a> {
             },
         };
         let verdict = structure.verdict();
+        let foothold = structure.foothold.filter(|_| is_intact(&verdict));
+        let bookmark = foothold.map(|foothold| Bookmark {
+            foothold,
+            replayed: bearing,
+            ended,
+        });
         let mut notes = structure.notes;
         if witnesses != WitnessReport::NotAsked {
             notes.extend(not_shown(&witnessed, &structure.quorums));
@@ -200,6 +262,8 @@ impl<'a> Audit<'a> {
         AuditReport {
             verdict,
             size: structure.size,
+            since: structure.since,
+            read_again: structure.read_again,
             until: structure.last_ts,
             requests,
             unresolved,
@@ -209,6 +273,7 @@ impl<'a> Audit<'a> {
             doubts,
             projections,
             witnesses,
+            bookmark,
             notes,
         }
     }

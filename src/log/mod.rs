@@ -76,8 +76,8 @@ pub use self::{
     trust::{Trust, VerifiedGenesis, VerifiedRecord},
     trusted::{TrustedKeys, TrustedKeysError, TrustedKeysLineError, Unvouched},
     verify::{
-        Columns, Depth, HeadRow, LogReader, ReadError, Report, Row, RowRecord, Terms, Verdict,
-        verify_structure, verify_structure_alone,
+        Columns, Depth, Foothold, HeadRow, LogReader, ReadError, Report, Row, RowRecord, Terms,
+        Verdict, verify_structure, verify_structure_alone,
     },
     vkey::{KeyHint, KeyName, NotAKeyName, NotAVerifierKey, VerifierKey, WitnessKey},
     witnesses::{

@@ -8,7 +8,7 @@ use crate::canonical::Digest;
 
 use super::{
     proof::{ConsistencyProof, InclusionProof},
-    tree::{LEVELS_PER_ROW, node_hash},
+    tree::{Frontier, LEVELS_PER_ROW, node_hash},
 };
 
 /// How many rows one read asks for at most.
@@ -110,6 +110,19 @@ pub fn prove_consistency<N: Nodes>(
 /// [`ProveError::OutOfRange`] for the empty tree, else what the store answered.
 pub fn tree_root<N: Nodes>(nodes: &N, size: u64) -> Result<Digest, ProveError<N::Error>> {
     Tree::new(nodes, size).range(0, size)
+}
+
+/// The right edge of the tree of the first `size` records, as the stored hashes have it.
+pub(super) fn tree_edge<N: Nodes>(nodes: &N, size: u64) -> Result<Frontier, ProveError<N::Error>> {
+    let mut tree = Tree::new(nodes, size);
+    let mut edge = Vec::new();
+    let mut start = 0;
+    while start < size {
+        let height = (size - start).ilog2();
+        edge.push(tree.perfect(start, height)?);
+        start += 1 << height;
+    }
+    Frontier::from_nodes(size, edge).map_err(|_| ProveError::OutOfRange)
 }
 
 /// The largest power of two below `length`, where the tree over `length > 1` leaves is split.

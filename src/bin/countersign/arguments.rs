@@ -72,6 +72,12 @@ pub struct Verify {
     /// The witnesses whom you believe (C2SP tlog-policy): what a quorum of them cosigned counts as a checkpoint from elsewhere
     #[arg(long, value_name = "FILE")]
     pub witness_policy: Option<PathBuf>,
+    /// Go on from here: what `--save-checkpoint` wrote when an earlier run found the log intact. What came before is not verified again
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// If the log is intact, write its last checkpoint and what a later run needs to go on from it; the file must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub save_checkpoint: Option<PathBuf>,
     /// Exit with 0 instead of 3 where only a checkpoint from outside is missing
     #[arg(long)]
     pub allow_unanchored: bool,

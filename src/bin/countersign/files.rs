@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
+use countersign::audit::Bookmark;
 use countersign::log::{TrustedKeys, WitnessPolicy};
 
 use crate::ending::Failure;
@@ -11,10 +12,17 @@ use crate::ending::Failure;
 /// More than any file has that is brought: a receipt has 8 MiB at most.
 const MOST: u64 = (8 << 20) + 1;
 
+/// A bookmark has 8 bytes for each hidden member of a log, and 32 for each request.
+const MOST_BOOKMARK: u64 = 1 << 32;
+
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_up_to(path, MOST)
+}
+
+fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
         .map_err(|error| Failure::cannot(format!("`{}`: {error}", path.display())))?;
     Ok(bytes)
 }
@@ -32,6 +40,19 @@ pub fn keys(path: &Path) -> Result<TrustedKeys, Failure> {
         )));
     }
     Ok(keys)
+}
+
+pub fn bookmark(path: &Path) -> Result<Bookmark, Failure> {
+    Bookmark::from_bytes(&read_up_to(path, MOST_BOOKMARK)?)
+        .map_err(|error| Failure::cannot(format!("`{}`: {error}", path.display())))
+}
+
+/// A checkpoint that was kept, by itself or in a bookmark.
+pub fn checkpoint(path: &Path) -> Result<Vec<u8>, Failure> {
+    match bookmark(path) {
+        Ok(bookmark) => Ok(bookmark.checkpoint().to_vec()),
+        Err(_) => read(path),
+    }
 }
 
 pub fn policy(path: &Path) -> Result<WitnessPolicy, Failure> {

@@ -1,6 +1,8 @@
 //! `countersign verify`
 
-use countersign::audit::{Audit, AuditReport};
+use std::path::Path;
+
+use countersign::audit::{Audit, AuditReport, Bookmark};
 use countersign::canonical::{Json, Object};
 use countersign::log::{LogId, Origin, TrustedKeys, Verdict, Window, WitnessPolicy};
 
@@ -16,6 +18,7 @@ struct Brought {
     keys: Option<TrustedKeys>,
     checkpoints: Vec<Vec<u8>>,
     witnesses: Option<WitnessPolicy>,
+    since: Option<Bookmark>,
 }
 
 impl Brought {
@@ -25,13 +28,14 @@ impl Brought {
             checkpoints: asked
                 .checkpoints
                 .iter()
-                .map(|path| files::read(path))
+                .map(|path| files::checkpoint(path))
                 .collect::<Result<_, _>>()?,
             witnesses: asked
                 .witness_policy
                 .as_deref()
                 .map(files::policy)
                 .transpose()?,
+            since: asked.since.as_deref().map(files::bookmark).transpose()?,
         })
     }
 }
@@ -41,6 +45,8 @@ struct Found {
     form: &'static str,
     log: Option<(LogId, Origin)>,
     report: AuditReport,
+    /// Whether the checkpoint was saved, if that was asked for.
+    saved: Option<bool>,
 }
 
 pub fn run(asked: &Verify, out: &mut Out) -> Ended {
@@ -68,6 +74,16 @@ pub fn run(asked: &Verify, out: &mut Out) -> Ended {
 }
 
 fn audit(asked: &Verify, brought: Brought) -> Result<Found, Failure> {
+    if let Some(path) = &asked.save_checkpoint
+        && path.symlink_metadata().is_ok()
+    {
+        // Said before the long work rather than after it.
+        let why = format!(
+            "`{}` is there already; nothing was verified",
+            path.display()
+        );
+        return Err(Failure::cannot(why));
+    }
     let mut opened = Log::opening(&asked.store, asked.values.values.as_deref())?;
     let form = opened.form;
     let genesis = store::genesis(opened.reader.as_mut())?;
@@ -90,16 +106,42 @@ fn audit(asked: &Verify, brought: Brought) -> Result<Found, Failure> {
     if let Some(policy) = brought.witnesses {
         audit = audit.witnessed_by(policy, Window::ALWAYS);
     }
+    if let Some(bookmark) = brought.since {
+        audit = audit.since(bookmark);
+    }
+    if asked.save_checkpoint.is_some() {
+        audit = audit.bookmarking();
+    }
+    let report = audit.run();
+    let saved = match &asked.save_checkpoint {
+        None => None,
+        Some(path) => Some(save(path, report.bookmark.as_ref())?),
+    };
     Ok(Found {
         form,
         log,
-        report: audit.run(),
+        report,
+        saved,
     })
+}
+
+/// Writes the bookmark, if there is one; whether it did.
+fn save(path: &Path, bookmark: Option<&Bookmark>) -> Result<bool, Failure> {
+    let Some(bookmark) = bookmark else {
+        return Ok(false);
+    };
+    files::write(path, &bookmark.to_bytes())?;
+    Ok(true)
 }
 
 impl Found {
     fn print(&self, asked: &Verify, out: &mut Out) {
-        let Self { form, log, report } = self;
+        let Self {
+            form,
+            log,
+            report,
+            saved,
+        } = self;
         let page = report.to_string();
         out.line(&format!("verdict      {}", report.verdict));
         if let Some((log, origin)) = log {
@@ -111,11 +153,22 @@ impl Found {
                 out.line(line);
             }
         }
+        match (saved, &asked.save_checkpoint) {
+            (Some(true), Some(path)) => out.line(&format!(
+                "saved        `{}`, for --since; whoever can change it decides what counts as verified",
+                path.display()
+            )),
+            (Some(false), Some(_)) => {
+                out.line("saved        nothing: only from an intact log that ends with a checkpoint can a later run go on");
+            }
+            _ => {}
+        }
         match &report.verdict {
             Verdict::CannotVerify { .. } if asked.keys.is_none() => out.line(
                 "next         name the public keys that you were given by another way with --keys FILE",
             ),
-            Verdict::IntactUnanchored { .. } => out.line(
+            Verdict::IntactSince { size, anchored, .. } if size == anchored => {}
+            Verdict::IntactUnanchored { .. } | Verdict::IntactSince { .. } => out.line(
                 "next         a checkpoint that was kept elsewhere (--expect-checkpoint FILE), or witnesses (--witness-policy FILE), show that nothing was cut off and written anew",
             ),
             Verdict::Broken(_) => out.line(
@@ -126,7 +179,12 @@ impl Found {
     }
 
     fn to_json(&self, code: Code) -> Object {
-        let Self { form, log, report } = self;
+        let Self {
+            form,
+            log,
+            report,
+            saved,
+        } = self;
         let mut object = match report.to_json() {
             Json::Object(object) => object,
             other => Object::new().with("report", other),
@@ -135,6 +193,9 @@ impl Found {
             object = object
                 .with("log", log.to_string())
                 .with("origin", origin.as_str());
+        }
+        if let Some(saved) = saved {
+            object = object.with("saved", *saved);
         }
         object.with("exit_code", code.number()).with("form", *form)
     }

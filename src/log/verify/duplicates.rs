@@ -26,7 +26,7 @@ pub(super) fn find(reader: &mut dyn LogReader, walk: &mut Walk<'_>) -> Result<()
             _ => None,
         })
         .collect();
-    drop(all);
+    walk.fingerprints = all;
     if suspects.is_empty() {
         return Ok(());
     }

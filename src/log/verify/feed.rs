@@ -59,6 +59,20 @@ pub(super) struct Piece {
     pub(super) subtrees: Option<Vec<Subtree>>,
 }
 
+impl Piece {
+    /// One record by itself, with nothing of what else ends with it.
+    pub(super) fn of_one(range: Range<u64>, row: Fed) -> Self {
+        Self {
+            number: 0,
+            range,
+            rows: vec![row],
+            strays: Vec::new(),
+            checkpoints: Vec::new(),
+            subtrees: None,
+        }
+    }
+}
+
 /// A row and the disclosures filed under it.
 #[derive(Debug)]
 pub(super) struct Fed {
@@ -78,15 +92,14 @@ pub(super) struct Beyond {
     pub(super) disclosure: Option<Seq>,
 }
 
-/// Reads the whole log, a piece for each turn, and then what lies beyond it.
+/// Reads the log from the record `from` on, a piece for each turn, and then what lies beyond it.
 pub(super) fn feed(
     reader: &mut dyn LogReader,
-    depth: Depth,
+    (depth, mut from): (Depth, u64),
     turns: &Receiver<()>,
     pieces: SyncSender<Piece>,
 ) -> Result<Beyond, ReadError> {
     let mut waiting = VecDeque::new();
-    let mut from = 0;
     // Without a turn nobody wants to know any more.
     for number in 0.. {
         if turns.recv().is_err() {

@@ -6,6 +6,7 @@ mod examine;
 mod feed;
 mod reader;
 mod report;
+mod resume;
 mod terms;
 mod walk;
 
@@ -19,11 +20,13 @@ use std::{
 use self::{
     examine::{Bodies, Examined, Ground},
     feed::{Beyond, Piece},
+    resume::Stop,
     walk::{Anchor, Visit, Walk},
 };
 pub use self::{
     reader::{Columns, HeadRow, LogReader, ReadError, Row, RowRecord},
     report::{Report, Verdict},
+    resume::Foothold,
     terms::{Depth, Terms},
 };
 use super::{
@@ -31,6 +34,7 @@ use super::{
     id::Seq,
     keys::{PublicKey, Role},
     note::{Note, NoteError},
+    tree::LARGEST_TREE,
     trust::{Trust, VerifiedGenesis, VerifiedRecord},
     trusted::TrustedKeys,
 };
@@ -77,6 +81,8 @@ fn verify(
         witnesses,
         window,
         depth,
+        since,
+        leave_foothold,
     } = *terms;
     let first = match reader.records(Seq::GENESIS, NonZeroU32::MIN) {
         Ok(rows) => rows.into_iter().next(),
@@ -114,14 +120,32 @@ fn verify(
     for other in others {
         walk.report.add_note(other);
     }
-    match go(reader, &ground, &mut walk, progress, visit) {
-        Ok(beyond) => walk.finish(beyond),
-        Err(error) => walk.report.add_doubt(error.to_string()),
+    let begun = match since {
+        None => Ok(()),
+        Some(foothold) => resume::begin(reader, &mut walk, (&ground, keys), foothold, visit),
+    };
+    match begun {
+        Ok(()) => {
+            if let Err(error) = walk_on(reader, &ground, &mut walk, progress, visit) {
+                walk.report.add_doubt(error.to_string());
+            }
+        }
+        Err(stop) => {
+            match stop {
+                Stop::Broken(broken) => walk.report.add_broken(broken),
+                Stop::Doubt(why) => walk.report.add_doubt(why),
+            }
+            match resume::count(reader, LARGEST_TREE) {
+                Ok(size) => walk.report.size = size,
+                Err(error) => walk.report.add_doubt(error.to_string()),
+            }
+        }
     }
-    if let Err(error) = duplicates::find(reader, &mut walk) {
-        walk.report.add_doubt(error.to_string());
-    }
-    let mut report = walk.report;
+    let mut report = if leave_foothold {
+        walk.into_report_with_foothold()
+    } else {
+        walk.report
+    };
     match genesis {
         Some(Err(broken)) => report.add_broken(broken),
         Some(Ok(genesis)) => {
@@ -136,6 +160,23 @@ fn verify(
         report.add_doubt("only hashes were looked at");
     }
     report
+}
+
+/// From where the walk stands to the end of the log.
+fn walk_on(
+    reader: &mut (dyn LogReader + Send),
+    ground: &Ground<'_>,
+    walk: &mut Walk<'_>,
+    progress: &mut dyn FnMut(u64),
+    visit: Visit<'_>,
+) -> Result<(), ReadError> {
+    let since = walk.passed();
+    match go(reader, ground, walk, progress, visit) {
+        Ok(beyond) => walk.finish(beyond),
+        Err(error) => walk.report.add_doubt(error.to_string()),
+    }
+    duplicates::find(reader, walk)?;
+    resume::settle_erased(reader, walk, since)
 }
 
 /// The checkpoints from outside: signed by a key that the auditor trusts, or by one that the log may name on the way.
@@ -198,6 +239,7 @@ fn go(
     progress: &mut dyn FnMut(u64),
     visit: Visit<'_>,
 ) -> Result<Beyond, ReadError> {
+    let from = walk.passed();
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // As many pieces are in memory as there are turns.
     let at_once = cores * 2 + 1;
@@ -211,7 +253,8 @@ fn go(
     thread::scope(|scope| {
         // Owned here, so that whichever end goes first, the others notice and end too.
         let (turn, examined) = (turn, examined);
-        let feeder = scope.spawn(move || feed::feed(reader, ground.depth, &turns, to_examine));
+        let feeder =
+            scope.spawn(move || feed::feed(reader, (ground.depth, from), &turns, to_examine));
         for _ in 0..cores {
             let (to_walk, pieces) = (to_walk.clone(), &pieces);
             scope.spawn(move || {

@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, fmt};
 
+use super::resume::Foothold;
 use crate::{
     canonical::Digest,
     clock::Timestamp,
@@ -22,6 +23,17 @@ pub enum Verdict {
     IntactAnchored {
         /// How many records.
         size: u64,
+    },
+    /// Every rule holds from a record on, by the word of an earlier verification before which the records were not read again.
+    ///
+    /// It is as good as [`Verdict::IntactAnchored`] where `anchored` is `size`, if what was kept of the earlier one is what it left.
+    IntactSince {
+        /// The first record that was read.
+        since: u64,
+        /// How many records.
+        size: u64,
+        /// How many of them the last checkpoint from outside covers: those before `since` at least.
+        anchored: u64,
     },
     /// Every rule holds, but what lies beyond the last checkpoint from outside could have been cut and
     /// written anew by whoever holds the keys.
@@ -49,6 +61,13 @@ impl Verdict {
             Self::Broken(_) => 1,
             Self::CannotVerify { .. } => 2,
             Self::IntactUnanchored { .. } => 3,
+            Self::IntactSince { size, anchored, .. } => {
+                if *size == *anchored {
+                    0
+                } else {
+                    3
+                }
+            }
         }
     }
 }
@@ -60,6 +79,26 @@ impl fmt::Display for Verdict {
             Self::IntactUnanchored { size, anchored } => write!(
                 f,
                 "intact with an unanchored tail, {size} records of which {anchored} are anchored"
+            ),
+            Self::IntactSince { since, size, .. } if since == size => write!(
+                f,
+                "nothing came after the first {since} records, which were not verified again"
+            ),
+            Self::IntactSince {
+                since,
+                size,
+                anchored,
+            } if anchored == size => write!(
+                f,
+                "intact and anchored from record {since} on, up to {size} records; those before were not verified again"
+            ),
+            Self::IntactSince {
+                since,
+                size,
+                anchored,
+            } => write!(
+                f,
+                "intact from record {since} on with an unanchored tail, {size} records of which {anchored} are anchored; those before {since} were not verified again"
             ),
             Self::Broken(broken) => broken.fmt(f),
             Self::CannotVerify { why } => write!(f, "cannot verify: {why}"),
@@ -96,6 +135,14 @@ pub struct Report {
     pub withheld: u64,
     /// How many disclosures are sealed, under keys that were not at hand; see [`Unsealed`](crate::values::Unsealed).
     pub sealed: u64,
+    /// The first record that was read in order; those before were not verified again.
+    pub since: u64,
+    /// How many records before that one were read again, since they bear on the rest.
+    pub read_again: u64,
+    /// From where a later verification can go on, if the [`Terms`](super::Terms) asked for it and the log ends with a checkpoint.
+    ///
+    /// It is worth what the verdict is worth: only an intact log is gone on from.
+    pub foothold: Option<Foothold>,
     /// What else a reader of the report should know; the first hundred.
     pub notes: Vec<String>,
     broken: Option<Broken>,
@@ -117,6 +164,9 @@ impl Report {
             quorum: None,
             withheld: 0,
             sealed: 0,
+            since: 0,
+            read_again: 0,
+            foothold: None,
             notes: Vec::new(),
             broken: None,
             doubt: None,
@@ -134,6 +184,14 @@ impl Report {
         let empty = (size == 0).then(|| "the log is empty".to_owned());
         if let Some(why) = self.doubt.clone().or(empty) {
             return Verdict::CannotVerify { why };
+        }
+        if self.since > 0 {
+            let since = self.since;
+            return Verdict::IntactSince {
+                since,
+                size,
+                anchored,
+            };
         }
         if anchored == size {
             Verdict::IntactAnchored { size }

@@ -1,3 +1,4 @@
+use super::resume::Foothold;
 use crate::log::{
     trusted::TrustedKeys,
     witnesses::{Window, WitnessPolicy},
@@ -18,6 +19,11 @@ pub struct Terms<'a> {
     pub window: Window,
     /// How deep to look.
     pub depth: Depth,
+    /// Where to go on, if an earlier verification found the log intact up to there; what came before is then not read again but for what
+    /// bears on the rest.
+    pub since: Option<&'a Foothold>,
+    /// Whether the report is to have a [`Foothold`] for a later verification.
+    pub leave_foothold: bool,
 }
 
 /// How deep to look.

@@ -4,7 +4,10 @@ mod erased;
 mod keys;
 pub(super) mod succession;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
 
 use self::{erased::Missing, keys::SignedBy};
 use super::{
@@ -12,10 +15,11 @@ use super::{
     feed::Beyond,
     reader::HeadRow,
     report::Report,
+    resume::Foothold,
     terms::Depth,
 };
 use crate::{
-    action::Disclosure,
+    action::{Disclosure, DisclosureDigest},
     canonical::Digest,
     clock::Timestamp,
     log::{
@@ -32,6 +36,10 @@ use crate::{
         witnesses::{NotWitnessed, Window},
     },
 };
+
+/// What is wrong with an erasure.
+pub(super) const S13: &str =
+    "a value that it erases was not hidden before, was erased already, or is still there";
 
 /// What is called with each sound record, in order, and its disclosures.
 pub(super) type Visit<'v> = &'v mut dyn FnMut(&VerifiedRecord, &[Disclosure]);
@@ -68,6 +76,13 @@ pub(super) struct Walk<'g> {
     missing: Missing,
     /// The beginnings of the digests of all hidden members, 8 bytes each.
     pub(super) fingerprints: Vec<u64>,
+    /// What was erased and was not hidden by a record that was passed, and the records that say so; where a walk did not begin
+    /// with the log.
+    pub(super) erased_before: Vec<(DisclosureDigest, Seq)>,
+    /// The records that changed keys.
+    key_changes: Vec<Seq>,
+    /// The last checkpoint beside the log that is sound.
+    newest: Option<(u64, Vec<u8>)>,
 }
 
 /// A checkpoint from outside.
@@ -107,7 +122,100 @@ impl<'g> Walk<'g> {
             keys_may_differ: ground.depth == Depth::Hashes,
             missing: Missing::default(),
             fingerprints: Vec::new(),
+            erased_before: Vec::new(),
+            key_changes: Vec::new(),
+            newest: None,
         }
+    }
+
+    /// Takes a record in that stands before the walk and bears on what comes after it.
+    pub(super) fn carry(&mut self, piece: Examined, visit: Visit<'_>) {
+        let changes = piece.changes;
+        for mut record in piece.records {
+            let unknown_key = self.settle_keys(&mut record, changes);
+            let ExaminedRecord {
+                seq,
+                leaf,
+                links,
+                sound,
+                faults,
+                ..
+            } = record;
+            for fault in faults.into_iter().chain(unknown_key) {
+                self.report.add_broken(fault);
+            }
+            if let (Some(leaf), Some(links)) = (leaf, links) {
+                self.prev = leaf;
+                self.ts = Some(links.ts);
+                self.report.last_ts = self.ts;
+            }
+            if let Some(says) = sound {
+                if let Some(NotJudged { why, .. }) = &says.unjudged {
+                    let why = format!("record {seq} is not judged: {why}");
+                    self.report.add_doubt(why);
+                }
+                if self.pass_keys(seq, &says)
+                    && let Some(built) = says.built
+                {
+                    let (verified, disclosures) = &*built;
+                    visit(verified, disclosures);
+                }
+            }
+        }
+    }
+
+    /// Begins behind a checkpoint that was verified before, with what was carried over.
+    pub(super) fn begin_behind(&mut self, edge: Frontier, foothold: &Foothold, read_again: usize) {
+        let size = edge.size();
+        self.next = size;
+        self.frontier = edge;
+        self.covered = size;
+        self.outside = size;
+        self.newest = Some((size, foothold.checkpoint.clone()));
+        self.fingerprints.clone_from(&foothold.hidden);
+        self.report.anchored = size;
+        self.report.since = size;
+        self.report.read_again = u64::try_from(read_again).unwrap_or(u64::MAX);
+    }
+
+    /// The sizes of the checkpoints from outside that are smaller than this.
+    pub(super) fn older_anchors(&self, size: u64) -> BTreeSet<u64> {
+        let sizes = self.anchors.iter().map(|anchor| anchor.checkpoint.size);
+        sizes.filter(|one| *one < size).collect()
+    }
+
+    /// Judges those by the heads that the tree has at their sizes.
+    pub(super) fn pass_older_anchors(&mut self, size: u64, roots: &HashMap<u64, Digest>) {
+        while let Some(anchor) = next_if(&mut self.anchors, |anchor| anchor.checkpoint.size < size)
+        {
+            let root = roots.get(&anchor.checkpoint.size).copied();
+            self.judge_anchor(anchor, root);
+        }
+        self.outside = self.outside.max(size);
+        self.pass_anchors();
+    }
+
+    /// The report, with what a later verification needs in order to go on from here.
+    pub(super) fn into_report_with_foothold(self) -> Report {
+        let Self {
+            mut report,
+            newest,
+            key_changes,
+            signed,
+            fingerprints,
+            ..
+        } = self;
+        if let Some((size, checkpoint)) = newest
+            && size == report.size
+        {
+            let bearing = key_changes.into_iter().chain(signed.records());
+            report.foothold = Some(Foothold {
+                checkpoint,
+                records: bearing.map(Seq::get).collect(),
+                hidden: fingerprints,
+            });
+        }
+        report
     }
 
     /// How many records were passed, counting those that are not there.
@@ -343,6 +451,7 @@ impl<'g> Walk<'g> {
                     );
                 } else if !self.torn {
                     self.pass_witnesses(size, &note);
+                    self.newest = Some((size, note));
                 }
             }
             Err(CheckpointError::Note(NoteError::Unknown) | CheckpointError::NotInForce)
@@ -396,29 +505,35 @@ impl<'g> Walk<'g> {
         while let Some(anchor) = next_if(&mut self.anchors, |anchor| {
             anchor.checkpoint.size <= self.next
         }) {
-            let Anchor {
-                checkpoint: Checkpoint { size, root, .. },
-                unvouched,
-            } = anchor;
-            if self.torn {
-                continue;
+            if !self.torn {
+                let here = anchor.checkpoint.size == self.frontier.size();
+                let root = here.then(|| self.frontier.root());
+                self.judge_anchor(anchor, root);
             }
-            let vouched = match (&unvouched, &self.trust) {
-                (None, _) => true,
-                (Some(note), Some(trust)) => trust.check_checkpoint(note).is_ok(),
-                (Some(_), None) => false,
-            };
-            if !vouched {
-                self.report.add_doubt(format!(
-                    "the checkpoint from outside over {size} records is by no key that is trusted"
-                ));
-            } else if size == self.frontier.size() && root == self.frontier.root() {
-                self.outside = size;
-                self.report.anchored = self.report.anchored.max(size);
-            } else {
-                let why = "a checkpoint from outside has another tree head: the log was rewritten";
-                self.broken(Seq::new(size.saturating_sub(1)), Rule::S7, why);
-            }
+        }
+    }
+
+    /// Compares a checkpoint from outside with the head that the tree has at its size.
+    fn judge_anchor(&mut self, anchor: Anchor, found: Option<Digest>) {
+        let Anchor {
+            checkpoint: Checkpoint { size, root, .. },
+            unvouched,
+        } = anchor;
+        let vouched = match (&unvouched, &self.trust) {
+            (None, _) => true,
+            (Some(note), Some(trust)) => trust.check_checkpoint(note).is_ok(),
+            (Some(_), None) => false,
+        };
+        if !vouched {
+            self.report.add_doubt(format!(
+                "the checkpoint from outside over {size} records is by no key that is trusted"
+            ));
+        } else if found == Some(root) {
+            self.outside = self.outside.max(size);
+            self.report.anchored = self.report.anchored.max(size);
+        } else {
+            let why = "a checkpoint from outside has another tree head: the log was rewritten";
+            self.broken(Seq::new(size.saturating_sub(1)), Rule::S7, why);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Walk;
+use super::{S13, Walk};
 use crate::{
     action::DisclosureDigest,
     log::{id::Seq, rule::Rule, verify::examine::Sound},
@@ -43,12 +43,14 @@ impl Walk<'_> {
     pub(super) fn pass_erased(&mut self, seq: Seq, says: &Sound) -> bool {
         let mut sound = true;
         for digest in &says.erased {
-            let hidden = self.missing.members.remove(digest);
-            sound &= hidden.is_some_and(|hidden| hidden < seq);
+            match self.missing.members.remove(digest) {
+                Some(hidden) => sound &= hidden < seq,
+                None if self.report.since > 0 => self.erased_before.push((*digest, seq)),
+                None => sound = false,
+            }
         }
         if !sound && !self.missing.may_be_erased {
-            let why = "a value that it erases was not hidden before, was erased already, or is still there";
-            self.broken(seq, Rule::S13, why);
+            self.broken(seq, Rule::S13, S13);
         }
         sound
     }

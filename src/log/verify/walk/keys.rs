@@ -22,6 +22,13 @@ pub(super) struct SignedBy {
     compromised: Vec<Compromised>,
 }
 
+impl SignedBy {
+    /// The last record of each key.
+    pub(super) fn records(&self) -> impl Iterator<Item = Seq> {
+        self.last.values().map(|last| last.seq)
+    }
+}
+
 /// The last record that a key signed.
 #[derive(Clone, Copy, Debug)]
 struct LastSigned {
@@ -93,6 +100,7 @@ impl Walk<'_> {
             }
             return false;
         }
+        self.key_changes.push(seq);
         self.ground.publish(trust);
         if let KeyChange::Revoked {
             old,
