@@ -1,6 +1,8 @@
 //! What rules ask of witnesses stands beside the verdict, and adds up.
 
-use super::super::super::{Obligation, PolicyEvaluator, Verdict, Witnessing};
+use std::sync::Arc;
+
+use super::super::super::{AllOf, Obligation, PolicyEvaluator, Verdict, Witnessing};
 use super::{decide, decided_by, refused, requirement, rules};
 use crate::action::Action;
 
@@ -81,6 +83,8 @@ fn one_profile_that_wants_witnesses_is_enough() {
 #[test]
 fn whether_rules_rely_on_witnesses_is_known_at_load() {
     assert_eq!(rules(RULES).needs().witnessing(), Witnessing::BeforeStart);
+    let both = AllOf::new(vec![Arc::new(rules("")), Arc::new(rules(RULES))]);
+    assert_eq!(both.needs().witnessing(), Witnessing::BeforeStart);
     let without = RULES.replace("\"witness\"", "\"deny\"");
     assert_eq!(
         rules(&without).needs().witnessing(),
