@@ -12,6 +12,7 @@ mod fake_witness;
 mod watched;
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -415,15 +416,17 @@ fn a_start_that_waits_for_witnesses_hears_that_the_approval_was_revoked() {
 
 /// Has something filed after each question to a witness, so that the newest checkpoint is another one each time.
 #[derive(Debug)]
-struct Growing(Wire, Arc<Mutex<Option<Gate>>>);
+struct Growing(Wire, Arc<Mutex<Option<Gate>>>, AtomicI64);
 
 #[async_trait]
 impl Transport for Growing {
     async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
         let answer = self.0.exchange(request).await;
         if let Some(gate) = self.1.lock().unwrap().as_ref() {
+            // An equal one would only join the one before.
+            let another = wire(self.2.fetch_add(1, Ordering::Relaxed));
             std::thread::scope(|scope| {
-                scope.spawn(|| drop(block_on(gate.request(wire(1))).unwrap()));
+                scope.spawn(|| drop(block_on(gate.request(another)).unwrap()));
             });
         }
         answer
@@ -437,7 +440,11 @@ fn a_log_that_grows_between_the_questions_has_a_quorum_for_whoever_waits() {
     let witnesses = witnesses_of(&keys, 3);
     let store = Arc::new(MemoryStore::new());
     let filing = Arc::new(Mutex::new(None));
-    let growing = Growing(Wire(witnesses.clone()), Arc::clone(&filing));
+    let growing = Growing(
+        Wire(witnesses.clone()),
+        Arc::clone(&filing),
+        AtomicI64::new(1),
+    );
     let shared = Arc::clone(&store);
     let (world, _stored) = process_by(&watched(), shared, &keys, &witnesses, growing);
     *filing.lock().unwrap() = Some(world.gate());
@@ -449,5 +456,53 @@ fn a_log_that_grows_between_the_questions_has_a_quorum_for_whoever_waits() {
     let (decided, _) = allowed.next().unwrap();
     assert_witnessed(&store, decided, &witnesses);
     *filing.lock().unwrap() = None;
+    world.close();
+}
+
+/// Reaches nobody until it is let.
+#[derive(Debug)]
+struct Cut(Wire, Arc<AtomicBool>);
+
+#[async_trait]
+impl Transport for Cut {
+    async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
+        match self.1.load(Ordering::Relaxed) {
+            true => self.0.exchange(request).await,
+            false => Err(TransportError::new("it is cut")),
+        }
+    }
+}
+
+#[test]
+fn what_witnesses_cosigned_for_another_process_counts_for_whoever_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = fresh_keys(folder.path());
+    let witnesses = witnesses_of(&keys, 2);
+    let store = Arc::new(MemoryStore::new());
+    let reached = Arc::new(AtomicBool::new(false));
+    let cut = Cut(Wire(witnesses.clone()), Arc::clone(&reached));
+    let shared = Arc::clone(&store);
+    let (world, _stored) = process_by(&watched(), shared, &keys, &witnesses, cut);
+    let request = world.file(pay(5));
+    let _ = world.approve("rita", request).unwrap();
+    let permit = block_on(world.gate().resume(request)).unwrap();
+    let run = apart(async move { permit.run(async |_| Ok(())).await });
+    assert!(run.try_recv().is_err());
+    let (decided, _) = bodies(&store, "voted").pop().unwrap();
+
+    // The witnesses know a log of another process that is longer by far.
+    let theirs = Arc::new(AtomicBool::new(false));
+    let cut = Cut(Wire(witnesses.clone()), Arc::clone(&theirs));
+    let (other, stored) = process(Arc::clone(&store), &keys, &witnesses, cut);
+    for _ in 0..5 {
+        work(&other);
+    }
+    theirs.store(true, Ordering::Relaxed);
+    until(&other, &stored, size(&store), 2);
+    other.close();
+    assert!(run.try_recv().is_err());
+    reached.store(true, Ordering::Relaxed);
+    hear(&world.clock, &run).unwrap();
+    assert_witnessed(&store, decided, &witnesses);
     world.close();
 }

@@ -83,7 +83,8 @@ impl Permit {
     /// Records the start, runs the effect, records the end.
     ///
     /// The decision is checked once more against the rules, the people and the votes of now; the effect is called only
-    /// after the commit of the `started` record has returned. A panic of the effect is caught, and a dropped future is recorded:
+    /// after the commit of the `started` record has returned. Where rules want witnesses to know of the decision first, it waits for them
+    /// as long as the approval holds. A panic of the effect is caught, and a dropped future is recorded:
     /// both leave the outcome `Unknown`.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::action::{Bound, Dataset, TraceId, Unbound, unbind};
 use crate::approval::testkit::*;
 use crate::approval::*;
 use crate::canonical::{Digest, Object};
+use crate::policy::Witnessing;
 
 fn known(text: &str) -> Hidden<String> {
     Hidden::Known(text.to_owned())
@@ -155,21 +156,57 @@ fn every_kind_is_written_as_it_was() {
             .iter())
     );
     for event in events {
-        let path = folder().join(format!("{}.json", event.kind()));
-        let vector = vector(&event);
-        if env::var_os("COUNTERSIGN_WRITE_VECTORS").is_some() {
-            fs::create_dir_all(folder()).unwrap();
-            fs::write(&path, &vector).unwrap();
-        }
-        let kept = fs::read_to_string(&path).unwrap();
-        assert_eq!(kept, vector, "{}", event.kind());
+        assert_written(event.kind(), &event);
     }
+    for (name, event) in to_be_witnessed() {
+        assert_written(name, &event);
+    }
+}
+
+fn assert_written(name: &str, event: &Event) {
+    let path = folder().join(format!("{name}.json"));
+    let vector = vector(event);
+    if env::var_os("COUNTERSIGN_WRITE_VECTORS").is_some() {
+        fs::create_dir_all(folder()).unwrap();
+        fs::write(&path, &vector).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap();
+    assert_eq!(kept, vector, "{name}");
+}
+
+/// The events that can say that witnesses have to know of a decision first.
+fn to_be_witnessed() -> [(&'static str, Event); 3] {
+    let requested = |disposition| Event::Requested(Arc::new(requested(disposition)));
+    let requirement = requirement("1 of group:security").witnessed(Witnessing::BeforeStart);
+    let started = Started {
+        witnessed: Some(5),
+        ..started(Basis::Allow, 3600)
+    };
+    [
+        (
+            "requested_allowed_witnessed",
+            requested(Disposition::Allow {
+                use_by: at(900),
+                witnessing: Witnessing::BeforeStart,
+            }),
+        ),
+        (
+            "requested_asking_witnessed",
+            requested(Disposition::RequireApproval {
+                requirement,
+                expires: at(100),
+            }),
+        ),
+        ("started_witnessed", Event::Started(Box::new(started))),
+    ]
 }
 
 #[test]
 fn every_kind_is_read_as_it_was() {
-    for event in one_of_each() {
-        let kept = fs::read(folder().join(format!("{}.json", event.kind()))).unwrap();
+    let kinds = one_of_each().into_iter();
+    let kinds = kinds.map(|event| (event.kind(), event));
+    for (name, event) in kinds.chain(to_be_witnessed()) {
+        let kept = fs::read(folder().join(format!("{name}.json"))).unwrap();
         let kept = object(kept.trim_ascii_end());
         let text = |name: &str| kept.get(name).and_then(Json::as_str);
         let disclosures = kept.get("disclosures").unwrap().as_array().unwrap().iter();
