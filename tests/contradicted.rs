@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use common::{PEOPLE, RULES, World, read, refused, start};
 use countersign::SqliteStore;
+use countersign::approval::Mishap;
 use countersign::clock::ManualClock;
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Refusal};
-use countersign::ledger::{Keys, OpenError};
+use countersign::ledger::{Keys, Lost, OpenError, Recovery};
 use countersign::witness::{Alarm, Evidence, Sign};
 use fake_witness::{FakeWitness, Mood, Wire};
 use futures::executor::block_on;
@@ -215,16 +216,30 @@ fn a_fork_that_keys_of_the_log_signed_is_never_opened_again() {
     let bytes = std::fs::read(&kept).unwrap();
     assert_eq!(Alarm::parse(&bytes).as_ref(), Some(&*alarm));
     // Neither history is gone on with, until somebody has looked.
-    for files in [machine.files(), newer] {
-        machine.put_back(&files);
+    let forked = machine.files();
+    for files in [&forked, &newer] {
+        machine.put_back(files);
         let error = machine.refused();
         assert!(
             matches!(&error, OpenError::Contradicted { size, evidence } if *size == known && *evidence == kept),
             "{error}"
         );
     }
-    // Nothing writes over it.
+    // Nothing writes over it, and a recovery knows of it.
     assert_eq!(std::fs::read(&kept).unwrap(), bytes);
+    machine.put_back(&forked);
+    let database = &machine.paths()[0];
+    let store = SqliteStore::open_or_create(database).unwrap();
+    let mut reader = store.log_reader().unwrap();
+    let lost = Lost {
+        reader: Some(&mut reader),
+        database,
+        head_file: None,
+        kept: &[],
+    };
+    let recovery = Recovery::examine(lost, &machine.keys, &mut |_| {}).unwrap();
+    assert_eq!(recovery.after(), Mishap::Fork);
+    assert_eq!(recovery.attested().map(|head| head.size), Some(known));
     // What shows nothing stops nothing: here the evidence is by keys that the log does not have.
     let other = Machine::new();
     other.known_work();

@@ -99,6 +99,17 @@ impl KeptAlarms {
         found
     }
 
+    /// The checkpoints that alarms show, of which nothing is known to be true.
+    pub(super) fn checkpoints(&self) -> Vec<Vec<u8>> {
+        let alarms = self.read().into_iter();
+        let shown = alarms.flat_map(|(_, alarm)| match alarm.evidence {
+            Evidence::Word => Vec::new(),
+            Evidence::Ahead(note) => vec![note],
+            Evidence::Fork(fork) => fork.checkpoints().map(<[u8]>::to_vec).to_vec(),
+        });
+        shown.collect()
+    }
+
     /// The alarms that stand, unless one of them shows that the store is not the log that its keys signed.
     pub(super) async fn judge(
         &self,

@@ -51,7 +51,7 @@ pub enum OpenError {
     /// A witness has shown that keys of the log signed another history than that of the store.
     #[error(
         "a witness has shown that a key of this log signed another history than the store's, as to the first {size} records, and `{}` keeps what shows it. \
-         Put the newer store back if this is an older copy; else find out who else has the keys, keep store and file as evidence, and begin a successor log",
+         Put the newer store back if this is an older copy; else find out who else has the keys, keep store and file as evidence, and begin the log that takes its place with `countersign recover`",
         evidence.display()
     )]
     Contradicted {

@@ -16,6 +16,7 @@ use crate::log::{
 use crate::store::{Store, StoreError};
 
 use super::head_file::{HeadFile, HeadFileError};
+use super::kept_alarms::KeptAlarms;
 use super::known_logs::{KnownLogs, KnownLogsError};
 use super::open::{Beginning, Successor, begin};
 use super::ours::Place;
@@ -255,6 +256,11 @@ impl Recovery {
                 number: at + 1,
                 why,
             })?);
+        }
+        // What witnesses showed, as far as keys of the log signed it.
+        let alarms = KeptAlarms::new(log, keys.directory(), Some(&path));
+        for note in alarms.checkpoints() {
+            heads.extend(attested(&note, trust, keys));
         }
         if let Some((named, _)) = heads.first() {
             origin.get_or_insert_with(|| named.clone());
