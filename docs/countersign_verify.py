@@ -14,7 +14,7 @@ How to read this file: every numbered rule of the document is a function marked 
 `Log.walk` calls them in order, first over the bytes and the structure of a record, then over its meaning. The parts are
 
     1. small things           5. bodies: F6                      9. the walk and the verdict
-    2. canonical JSON         6. meaning: M1-M10                10. receipts: R1-R7
+    2. canonical JSON         6. meaning: M1-M12                10. receipts: R1-R7
     3. keys and signatures    7. reading SQLite                 11. the command
     4. structure: F, S        8. reading exports: T1-T8, J1-J4
 

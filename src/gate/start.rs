@@ -133,7 +133,7 @@ impl Pass {
                     // Witnesses see only what is in the log, so that the verdict is written first.
                     drafts.append().await.map_err(unwritten)?;
                     parts.adopted(&state.requested().decision.revision);
-                    scopes.insert(key(Scope::Request(request)));
+                    scopes.extend([key(Scope::Request(request)), key(Scope::Keys)]);
                     continue;
                 }
                 let listened = vigil.is_some();
