@@ -737,7 +737,7 @@ fn no_byte_of_a_sqlite_file_changes_what_an_intact_log_says() {
     let bytes = fs::read(&path).unwrap();
     let used = used_bytes(&path);
     let counted = Mutex::new(BTreeMap::<String, [usize; 3]>::new());
-    let copies: Vec<_> = (0..4).map(|copy| Mutex::new(copy)).collect();
+    let copies: Vec<_> = (0..4).map(Mutex::new).collect();
     for copy in 0..copies.len() {
         fs::write(folder.path().join(copy.to_string()), &bytes).unwrap();
     }
