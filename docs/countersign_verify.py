@@ -380,7 +380,7 @@ def read_signature_line(line):
 
 
 def is_key_name(name):
-    return bool(name) and "+" not in name and not any(c.isspace() for c in name)
+    return 1 <= len(name.encode("utf-8")) <= 200 and not any(c == "+" or c.isspace() or is_control(c) for c in name)
 
 
 def read_checkpoint(text):
@@ -1885,6 +1885,7 @@ class Key:
         self.roles = roles
         self.since = since
         self.until = None
+        self.stolen = False
 
     def covers(self, seq):
         return self.since <= seq and (self.until is None or seq <= self.until)
@@ -2285,7 +2286,7 @@ class Tiles:
         return NOT_KEPT
 
     def rest(self, log):
-        why = log.keys and self.asks(t8_policy, self.read("policy"), log)
+        why = log.keys and self.asks(t8_policy, self.read("policy"), log, self.size)
         return [(None, why)] if why else []
 
     def close(self):
@@ -2810,6 +2811,7 @@ class Log:
         old = self.keys.get(body.get("old"))
         if old:
             old.until = seq
+            old.stolen = "compromised_since" in body
         if record.newcomer:
             roles = set(body["roles"]) if record.kind == "key_added" else old.roles if old else set()
             self.keys[key_id(record.newcomer)] = Key(record.newcomer, roles, seq + 1)

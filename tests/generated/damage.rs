@@ -293,7 +293,10 @@ fn change_body(dice: &mut Dice, drafts: &mut [Draft], at: usize) -> &'static str
 /// Changes a record that says which keys are in force, or what was erased.
 fn change_what_others_rest_on(dice: &mut Dice, drafts: &mut Vec<Draft>) -> &'static str {
     let found: Vec<usize> = (0..drafts.len())
-        .filter(|at| drafts[*at].kind == "erased" || drafts[*at].kind.starts_with("key_"))
+        .filter(|at| {
+            let kind = drafts[*at].kind.as_str();
+            matches!(kind, "erased" | "recovered") || kind.starts_with("key_")
+        })
         .collect();
     if found.is_empty() {
         return "nothing";

@@ -357,7 +357,11 @@ pub fn sound_exports() -> (Vec<Handed>, String) {
     let image = seal(&script.keys, &script.drafts);
     let withheld = |text: &str| text.len().is_multiple_of(2);
     let exports = vec![
-        Handed::Tiles(handed::tiles(&image, &script.keys.policy(), &withheld)),
+        Handed::Tiles(handed::tiles(
+            &image,
+            &script.keys.policy(&script.drafts),
+            &withheld,
+        )),
         Handed::Lines(handed::lines(
             &image,
             &script.keys.log,
@@ -704,6 +708,18 @@ fn places(cases: &mut Vec<Golden>) {
             let mut image = seal(&script.keys, &script.drafts);
             let root = countersign::log::Frontier::empty().root();
             image.checkpoints[at].1 = script.keys.checkpoint_by(Hand::Gate, at as u64 + 1, root);
+            (image, at)
+        },
+    );
+    altered(
+        cases,
+        Rule::S7,
+        "a checkpoint with a signature in a name that is none",
+        |script| {
+            let at = script.clock();
+            let mut image = seal(&script.keys, &script.drafts);
+            let line = "\u{2014} witness\u{7f} AAAAAAAA\n";
+            image.checkpoints[at].1.extend(line.as_bytes());
             (image, at)
         },
     );
@@ -1129,8 +1145,18 @@ fn as_tiles(
 ) {
     let script = lived();
     assert_eq!(script.drafts.len(), LIVED);
+    tiles_of(cases, &script, (rule, what), expected, change);
+}
+
+fn tiles_of(
+    cases: &mut Vec<Golden>,
+    script: &Script,
+    (rule, what): (&str, &'static str),
+    expected: Found,
+    change: impl FnOnce(&mut Files),
+) {
     let image = seal(&script.keys, &script.drafts);
-    let mut files = handed::tiles(&image, &script.keys.policy(), &|_| false);
+    let mut files = handed::tiles(&image, &script.keys.policy(&script.drafts), &|_| false);
     change(&mut files);
     cases.push(Golden {
         rule: rule.to_owned(),
@@ -1227,6 +1253,20 @@ fn tiles(cases: &mut Vec<Golden>) {
         "a policy with a witness more",
         Found::exit(2),
         |files| files.get_mut("policy").unwrap().extend(b"# me\n"),
+    );
+    // Of a key that took another's place there is a line, too.
+    let (operator, new) = (Hand::Operator, Hand::Later(0));
+    let mut script = lived();
+    script.key_rotated(Hand::Checkpoint, new, &[operator, Hand::Checkpoint, new]);
+    let of_genesis = script.keys.policy(&[]);
+    tiles_of(
+        cases,
+        &script,
+        ("T8", "a policy without the key that came"),
+        Found::exit(2),
+        |files| {
+            files.insert("policy".to_owned(), of_genesis.into_bytes());
+        },
     );
 }
 

@@ -309,7 +309,7 @@ impl Folder<'_> {
         let trusted = trusted(&mut dice, &keys, &mut done);
         let name = format!("{seed:016x}");
         if !image.records.is_empty() && dice.percent(30) {
-            let mut handed = hand_over(&mut dice, &keys, &image);
+            let mut handed = hand_over(&mut dice, &keys, &image, &keys.policy(&drafts));
             done.push("handed over");
             if dice.percent(50) {
                 done.push(handed.damage(&mut dice));
@@ -379,7 +379,7 @@ fn watch(dice: &mut Dice, keys: &Seal, image: &mut Image, done: &mut Vec<&'stati
     }
     let mut policy = "# whom I believe\n\n".to_owned();
     if dice.percent(20) {
-        let line = keys.policy();
+        let line = keys.policy(&[]);
         policy += line.lines().next().unwrap();
         policy.push('\n');
     }
@@ -407,7 +407,7 @@ fn watch(dice: &mut Dice, keys: &Seal, image: &mut Image, done: &mut Vec<&'stati
 }
 
 /// The log in another form, or a receipt of one of its records.
-fn hand_over(dice: &mut Dice, keys: &Seal, image: &Image) -> Handed {
+fn hand_over(dice: &mut Dice, keys: &Seal, image: &Image, policy: &str) -> Handed {
     let salt = dice.next();
     let withheld = dice.below(3) as u64;
     // The same for a disclosure, whenever it is asked.
@@ -418,7 +418,7 @@ fn hand_over(dice: &mut Dice, keys: &Seal, image: &Image) -> Handed {
         told >> 32 & 3 < withheld
     };
     match dice.below(3) {
-        0 => Handed::Tiles(handed::tiles(image, &keys.policy(), &keeps)),
+        0 => Handed::Tiles(handed::tiles(image, policy, &keeps)),
         1 => Handed::Lines(handed::lines(image, &keys.log, &keys.origin, &keeps)),
         _ => {
             let at = dice.below(image.records.len());

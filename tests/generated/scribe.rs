@@ -164,14 +164,49 @@ impl Seal {
         keys
     }
 
-    /// The policy beside tiles.
-    pub fn policy(&self) -> String {
+    /// The policy beside tiles of a log.
+    pub fn policy(&self, drafts: &[Draft]) -> String {
+        let hands = [
+            Hand::Gate,
+            Hand::Desk,
+            Hand::Operator,
+            Hand::Checkpoint,
+            Hand::Stranger,
+        ];
+        let hands = hands.into_iter().chain((0..LATER).map(Hand::Later));
+        let all: Vec<(String, String, Hand)> = hands
+            .map(|hand| (self.key_text(hand), self.key_id(hand), hand))
+            .collect();
+        let of_text = |text: &Value| all.iter().find(|(key, _, _)| *text == json!(key));
+        let of_id = |id: &Value| all.iter().find(|(_, one, _)| *id == json!(one));
+        // Those with the role.
+        let mut named: Vec<Hand> = vec![Hand::Checkpoint];
+        let mut stolen = Vec::new();
+        for (seq, draft) in drafts.iter().enumerate() {
+            let old = of_id(&draft.body["old"]).map(|(_, _, hand)| *hand);
+            let new = of_text(&draft.body["key"]).map(|(_, _, hand)| *hand);
+            let comes = match draft.kind.as_str() {
+                "key_added" => draft.body["roles"]
+                    .as_array()
+                    .is_some_and(|roles| roles.contains(&json!("checkpoint"))),
+                "key_rotated" => old.is_some_and(|old| named.contains(&old)),
+                _ => false,
+            };
+            named.extend(new.filter(|_| comes));
+            if !draft.body["compromised_since"].is_null() && seq + 1 < drafts.len() {
+                stolen.extend(old);
+            }
+        }
         let name = Origin::new(self.origin.as_str())
             .unwrap()
             .key_name()
             .clone();
-        let key = self.key(Hand::Checkpoint).public().clone();
-        format!("log {}\nquorum none\n", VerifierKey::new(name, key))
+        let mut policy = String::new();
+        for hand in named.into_iter().filter(|hand| !stolen.contains(hand)) {
+            let key = self.key(hand).public().clone();
+            policy += &format!("log {}\n", VerifierKey::new(name.clone(), key));
+        }
+        policy + "quorum none\n"
     }
 
     pub fn checkpoint(&self, size: u64, root: Digest) -> Vec<u8> {
