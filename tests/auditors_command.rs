@@ -888,8 +888,10 @@ fn an_operator_adds_one_record_and_nothing_else() {
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to.join("keys")).unwrap();
     fs::set_permissions(to.join("keys"), fs::Permissions::from_mode(0o700)).unwrap();
-    for name in ["log.db", "log.db.head", "keys.txt"] {
-        fs::copy(from.join(name), to.join(name)).unwrap();
+    for name in ["log.db", "log.db.head", "keys.txt", "values"] {
+        if from.join(name).exists() {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
     }
     for role in Role::ALL {
         let name = format!("keys/{role}.key");

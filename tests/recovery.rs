@@ -179,7 +179,7 @@ fn a_copy_that_was_put_back_has_a_successor() {
         .recover(" --look")
         .ends(0, &["an older copy", &attested, &held]);
     assert!(!machine.path("new.db").exists());
-    machine
+    let begun = machine
         .recover("")
         .ends(0, &["an older copy", &attested, &held, "successor "]);
     assert_eq!(fs::read(machine.path("log.db")).unwrap(), before);
@@ -191,8 +191,11 @@ fn a_copy_that_was_put_back_has_a_successor() {
             &format!("{size} records were attested, {found} were found"),
         ],
     );
+    machine.say("show @new.db 1").ends(0, &["sealed"]);
+    let new = begun.split("successor    ").nth(1).unwrap();
+    let values = format!("keys/{}.values", &new[..36]);
     machine
-        .say("show @new.db 1")
+        .say(&format!("show @new.db 1 --values @{values}"))
         .ends(0, &["the disk was restored"]);
     // Once more, it is refused, also by who looks again, and also if the head file came back with the newer store.
     machine.recover("").ends(2, &["has a successor already"]);

@@ -321,7 +321,7 @@ impl Teller<'_> {
 
     fn quoted(&self, text: &Hidden<String>) -> String {
         let Hidden::Known(text) = text else {
-            return "what was erased".to_owned();
+            return "what cannot be read here".to_owned();
         };
         let mut visible = (self.visible)(text);
         if let Some((end, _)) = visible.char_indices().nth(QUOTED) {
