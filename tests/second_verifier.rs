@@ -187,8 +187,17 @@ fn golden_cases(folder: &Path) -> Vec<(Golden, Case)> {
 
 #[test]
 fn what_an_unknown_record_may_have_changed_is_a_doubt() {
+    both_find_what_is_expected(golden::doubtful());
+}
+
+#[test]
+fn that_a_key_went_is_named_before_its_role() {
+    both_find_what_is_expected(golden::gone_key());
+}
+
+fn both_find_what_is_expected(logs: Vec<Golden>) {
     let folder = tempfile::tempdir().unwrap();
-    let cases = laid(folder.path(), golden::doubtful());
+    let cases = laid(folder.path(), logs);
     for (golden, case) in &cases {
         let (found, why) = case.verify();
         assert_eq!(found, golden.expected, "{}: {why}", case.what);

@@ -389,6 +389,21 @@ pub fn cases() -> Vec<Golden> {
     cases
 }
 
+/// A log that breaks two rules in one record, of which the first is named whatever was read together.
+pub fn gone_key() -> Vec<Golden> {
+    let mut cases = Vec::new();
+    let what = "a record by a key that went, which had another role";
+    written(&mut cases, Rule::S2, what, |script| {
+        let (old, new) = (Hand::Checkpoint, Hand::Later(0));
+        script.key_rotated(old, new, &[Hand::Operator, old, new]);
+        let at = script.clock();
+        script.draft(at).by = vec![old];
+        script.draft(at).sealed_by = new;
+        at
+    });
+    cases
+}
+
 /// Logs that would break a rule if a record that is not judged here could not have said otherwise.
 pub fn doubtful() -> Vec<Golden> {
     let mut cases = Vec::new();

@@ -555,7 +555,12 @@ impl ExaminedRecord {
     ) -> Option<Broken> {
         let newcomer = signed.change.as_deref().and_then(KeyChange::new_key);
         match trust.check_signatures(&signed.record, &signed.outline, newcomer, scratch) {
-            Err(SignatureFault::Broken(broken)) => self.faults.push(broken),
+            Err(SignatureFault::Broken(broken)) => {
+                // A key without the role may have gone before, which is named first (S2).
+                let by_role = broken.rule == Rule::S3;
+                self.faults.push(broken);
+                self.undecided = by_role.then(|| Box::new(signed));
+            }
             Err(SignatureFault::UnknownKey(broken)) => {
                 self.undecided = Some(Box::new(signed));
                 return Some(broken);
