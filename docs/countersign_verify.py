@@ -1107,6 +1107,8 @@ def members(clear, optional={}, hidden={}, maybe_hidden={}, hides_any=False):
 
 def hides(value, hidden, maybe_hidden, opened):
     """The hidden members of an object: those that it always has, perhaps those that it may have, and no others (section 4)."""
+    if "_sd" in value and not hidden and not maybe_hidden:
+        return False
     found, closed = read_hidden(value, opened)
     known = {**hidden, **maybe_hidden}
     if not set(found) <= set(known) or not all(known[name](member, opened) for name, member in found.items()):

@@ -549,6 +549,31 @@ fn bytes(cases: &mut Vec<Golden>) {
         script.draft(at).body["x"] = json!(1);
         at
     });
+    written(
+        cases,
+        Rule::F6,
+        "a disclosed value with an `_sd` of its own",
+        |script| {
+            script.ask();
+            let at = script.vote_with(2, &[]);
+            let mut body = script.draft(at).body.clone();
+            body.as_object_mut().unwrap().remove("_sd");
+            let mut texts = Vec::new();
+            for (name, value) in [
+                (
+                    "id",
+                    json!({"_sd": [], "issuer": "corp", "subject": "rita"}),
+                ),
+                ("shown_salt", json!("AgICAgICAgICAgICAgICAg")),
+                ("comment", json!("fine")),
+            ] {
+                hide(&mut script.dice, &mut body, name, &value, &mut texts);
+            }
+            script.draft(at).body = body;
+            script.draft(at).disclosures = texts;
+            at
+        },
+    );
     written(cases, Rule::F7, "an `_sd` that does not ascend", |script| {
         let at = script.ask();
         script.draft(at).body["_sd"]
