@@ -1887,7 +1887,6 @@ class Key:
         self.roles = roles
         self.since = since
         self.until = None
-        self.stolen = False
 
     def covers(self, seq):
         return self.since <= seq and (self.until is None or seq <= self.until)
@@ -2286,7 +2285,7 @@ class Tiles:
         return NOT_KEPT
 
     def rest(self, log):
-        why = log.keys and self.asks(t8_policy, self.read("policy"), log, self.size)
+        why = log.keys and self.asks(t8_policy, self.read("policy"), log)
         return [(None, why)] if why else []
 
     def close(self):
@@ -2811,7 +2810,6 @@ class Log:
         old = self.keys.get(body.get("old"))
         if old:
             old.until = seq
-            old.stolen = "compromised_since" in body
         if record.newcomer:
             roles = set(body["roles"]) if record.kind == "key_added" else old.roles if old else set()
             self.keys[key_id(record.newcomer)] = Key(record.newcomer, roles, seq + 1)
