@@ -420,3 +420,42 @@ fn a_slip_of_the_pen_is_no_loss() {
     machine.recover("").ends(0, &["the head file is gone"]);
     assert_eq!(machine.size_of_successor(), Some(2));
 }
+
+#[test]
+fn what_cannot_be_read_or_is_another_log_is_no_loss() {
+    let machine = Machine::new();
+    machine.file("log.db", 0..3);
+    machine.file("other.db", 0..3);
+    machine.copy("log.db", "good.db");
+    machine.copy("log.db.head", "good.db.head");
+    // A log of ours, healthy elsewhere, that somebody put in the place of this one.
+    machine.copy("other.db", "log.db");
+    fs::remove_file(machine.path("log.db.head")).unwrap();
+    machine
+        .recover("")
+        .ends(2, &["but the list beside the keys says that the log"]);
+    machine.file("other.db", 3..4);
+    // A page of a log that cannot be read: nobody knows what it held.
+    machine.copy("good.db", "log.db");
+    machine.copy("good.db.head", "log.db.head");
+    let database = rusqlite::Connection::open(machine.path("log.db")).unwrap();
+    let page: u32 = database
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'checkpoint'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let size: u32 = database
+        .query_row("PRAGMA page_size", [], |row| row.get(0))
+        .unwrap();
+    drop(database);
+    let mut bytes = fs::read(machine.path("log.db")).unwrap();
+    let from = usize::try_from((page - 1) * size).unwrap();
+    bytes[from..from + usize::try_from(size).unwrap()].fill(0xff);
+    fs::write(machine.path("log.db"), bytes).unwrap();
+    machine.recover("").ends(2, &["cannot be read"]);
+    assert_eq!(machine.size_of_successor(), None);
+    machine.copy("good.db", "log.db");
+    machine.file("log.db", 3..4);
+}

@@ -122,7 +122,10 @@ impl KeptAlarms {
             match &alarm.evidence {
                 Evidence::Word => {}
                 Evidence::Fork(fork) => {
-                    if let Ok(fork) = fork.verify(&checkpoint_keys(trust)) {
+                    // The keys may have signed other logs as well.
+                    if let Ok(fork) = fork.verify(&checkpoint_keys(trust))
+                        && fork.origin == *trust.origin()
+                    {
                         return Err(OpenError::Contradicted {
                             size: fork.size,
                             evidence: path,
@@ -186,6 +189,10 @@ fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
 
 fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // A pipe would never end, and many links could lead to one large file.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
     // One byte more than any alarm has: a longer file is none.
     let file = File::open(path)?;
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::approval::{Hidden, Mishap, Recovered, TreeHead};
+use crate::canonical::Digest;
 use crate::clock::{Clock, SystemClock};
 use crate::log::{
-    Checkpoint, Enforcement, Frontier, LogId, LogReader, Note, Origin, Predecessor, ReadError,
-    Role, Row, Seq, Terms, Trust, TrustedKeys, Verdict, VerifiedGenesis, verify_structure_alone,
+    Checkpoint, Enforcement, Frontier, Head, HeadRow, LogId, LogReader, Note, Origin, Predecessor,
+    ReadError, Role, Row, Seq, Terms, Trust, TrustedKeys, Verdict, VerifiedGenesis,
+    verify_structure_alone,
 };
 use crate::store::{Store, StoreError};
 
@@ -84,6 +86,16 @@ pub enum RecoveryError {
         /// Where it should be.
         database: PathBuf,
     },
+    /// The store holds another log than the list beside the keys says.
+    #[error(
+        "the store holds the log {found}, but the list beside the keys says that the log {expected} lies here: put what is left of that one back, or move this one away, since a store that is not there counts as lost"
+    )]
+    AnotherLog {
+        /// The log that should be here.
+        expected: LogId,
+        /// The log that is.
+        found: LogId,
+    },
     /// The log is somebody else's.
     #[error(
         "the log {log} was not begun by one of the keys that were given, nor did one of them change its keys: name the keys that it was written with"
@@ -100,6 +112,11 @@ pub enum RecoveryError {
         /// What is wrong with it.
         why: String,
     },
+    /// The head file and the checkpoints are of different logs.
+    #[error(
+        "the head file and the checkpoints that were given are of different logs: give those of one"
+    )]
+    SeveralLogs,
     /// No key of an operator is at hand.
     #[error("the keys hold none of an operator, whose word it is that a log was lost")]
     NoOperator,
@@ -220,6 +237,15 @@ impl Recovery {
             Some(reader) => Left::of(reader, keys, progress)?,
             None => None,
         };
+        // Another log of ours that somebody put here is none that was lost here.
+        if let (Some(left), Some(known)) = (&left, &listed)
+            && (*left.trust.log() != known.log || left.genesis != known.genesis)
+        {
+            return Err(RecoveryError::AnotherLog {
+                expected: known.log,
+                found: *left.trust.log(),
+            });
+        }
         // Of the id no checkpoint says anything; the list beside the keys is the better witness where the store is gone.
         let log = left.as_ref().map(|left| *left.trust.log());
         let log = log.or_else(|| listed.as_ref().map(|known| known.log));
@@ -259,12 +285,19 @@ impl Recovery {
         }
         // What witnesses showed, as far as keys of the log signed it.
         let alarms = KeptAlarms::new(log, keys.directory(), Some(&path));
-        for note in alarms.checkpoints() {
-            heads.extend(attested(&note, trust, keys));
-        }
         if let Some((named, _)) = heads.first() {
             origin.get_or_insert_with(|| named.clone());
         }
+        // The keys may sign other logs as well, whose heads say nothing of this one.
+        if heads
+            .iter()
+            .any(|(named, _)| Some(named) != origin.as_ref())
+        {
+            return Err(RecoveryError::SeveralLogs);
+        }
+        let shown = alarms.checkpoints().into_iter();
+        let shown = shown.filter_map(|note| attested(&note, trust, keys).ok());
+        heads.extend(shown.filter(|(named, _)| Some(named) == origin.as_ref()));
         let heads: Vec<TreeHead> = heads.into_iter().map(|(_, head)| head).collect();
         let largest = heads.iter().copied().max_by_key(|head| head.size);
         let origin = origin.ok_or_else(nothing)?;
@@ -278,6 +311,7 @@ impl Recovery {
             Some(left) => {
                 let Left {
                     reader,
+                    genesis: _,
                     trust: _,
                     size,
                     broken,
@@ -441,6 +475,8 @@ fn head_file_of(database: &Path) -> PathBuf {
 struct Left<'a> {
     reader: &'a mut (dyn LogReader + Send),
     trust: Trust,
+    /// The leaf of its genesis.
+    genesis: Digest,
     /// Up to where it verifies.
     size: u64,
     /// What does not verify behind that.
@@ -477,16 +513,30 @@ impl<'a> Left<'a> {
             Verdict::Broken(broken) => {
                 (report.size.min(broken.seq.get()), Some(broken.to_string()))
             }
+            // A walk that could not read on has not come to the end that the head row names.
+            Verdict::CannotVerify { why } if held(reader)? != report.size => {
+                return Err(RecoveryError::Unreadable(ReadError::new(why)));
+            }
             _ => (report.size, None),
         };
         let trust = ours(reader, &genesis, keys, size)?;
         Ok(Some(Self {
             reader,
+            genesis: *genesis.record().leaf(),
             trust,
             size,
             broken,
         }))
     }
+}
+
+/// How many records a store says that it holds.
+fn held(reader: &mut (dyn LogReader + Send)) -> Result<u64, RecoveryError> {
+    let size = match reader.head_row()? {
+        HeadRow::Stored(bytes) => Head::decode(&bytes).ok().map(|head| head.size),
+        HeadRow::Missing | HeadRow::NotKept => None,
+    };
+    size.ok_or_else(|| ReadError::new("its head row is missing or damaged").into())
 }
 
 /// The keys that a log names by its end, if one of ours began it or changed its keys.
@@ -546,7 +596,7 @@ fn roots(
     reader: &mut (dyn LogReader + Send),
     size: u64,
     at: &[u64],
-) -> Result<Vec<(u64, crate::canonical::Digest)>, RecoveryError> {
+) -> Result<Vec<(u64, Digest)>, RecoveryError> {
     let mut frontier = Frontier::empty();
     let mut roots = Vec::new();
     while frontier.size() < size {
