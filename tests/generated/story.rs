@@ -343,8 +343,8 @@ impl<'s> Story<'s> {
 
     fn change_keys(&mut self) {
         match self.dice.below(10) {
-            0..=4 => self.rotate(),
-            5..=7 => self.add_key(),
+            0..=3 => self.rotate(),
+            4..=7 => self.add_key(),
             _ => self.revoke_key(),
         }
     }
@@ -400,6 +400,10 @@ impl<'s> Story<'s> {
             new
         };
         self.spare.push(spare);
+        // Mostly one that has signed, so that there is something to be doubted.
+        if self.dice.percent(40) {
+            self.revoke_key();
+        }
     }
 
     fn revoke_key(&mut self) {
@@ -410,7 +414,9 @@ impl<'s> Story<'s> {
             false if self.spare.is_empty() => return,
             false => self.spare.remove(self.dice.below(self.spare.len())),
         };
-        let why = *self.dice.pick(&["retired", "lost", "compromised"]);
+        let why = *self
+            .dice
+            .pick(&["retired", "lost", "compromised", "compromised"]);
         let mut body = json!({"old": self.seal.key_id(old), "why": why});
         if why == "compromised" {
             let since = self.now + *self.dice.pick(&[-100, -1, 0, 1, 60]) * SECOND;
