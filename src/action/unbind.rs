@@ -255,9 +255,8 @@ impl Reader<'_> {
         let named = self.clear_or_hidden(&mut fields, "id")?;
         let place = fields.place().to_owned();
         fields.end()?;
-        let Some((id, id_clarity)) = named else {
-            return Ok(None);
-        };
+        let is_there = named.is_some();
+        let (id, id_clarity) = named.unwrap_or_else(missing);
         let resource = Resource {
             resource_type,
             id,
@@ -265,7 +264,7 @@ impl Reader<'_> {
             labels,
         };
         match resource.checked() {
-            Ok(resource) => Ok(Some(resource)),
+            Ok(resource) => Ok(is_there.then_some(resource)),
             Err(fault) => Err(UnbindError::new(place, fault)),
         }
     }
@@ -280,9 +279,8 @@ impl Reader<'_> {
         let named = self.clear_or_hidden(&mut fields, "name")?;
         let place = fields.place().to_owned();
         fields.end()?;
-        let Some((name, name_clarity)) = named else {
-            return Ok(None);
-        };
+        let is_there = named.is_some();
+        let (name, name_clarity) = named.unwrap_or_else(missing);
         let dataset = Dataset {
             kind,
             namespace,
@@ -291,7 +289,7 @@ impl Reader<'_> {
             labels,
         };
         match dataset.checked() {
-            Ok(dataset) => Ok(Some(dataset)),
+            Ok(dataset) => Ok(is_there.then_some(dataset)),
             Err(fault) => Err(UnbindError::new(place, fault)),
         }
     }
@@ -375,6 +373,11 @@ impl Reader<'_> {
         }
         fields.end()
     }
+}
+
+/// Stands for a name that is not there, so that what stands beside it is judged all the same.
+fn missing() -> (String, Clarity) {
+    ("missing".to_owned(), Clarity::Hidden)
 }
 
 fn program(mut fields: Fields<'_>) -> Result<Tool, UnbindError> {

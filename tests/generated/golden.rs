@@ -574,6 +574,26 @@ fn bytes(cases: &mut Vec<Golden>) {
             at
         },
     );
+    written(
+        cases,
+        Rule::F6,
+        "a malformed type beside an id that was erased",
+        |script| {
+            let at = script.ask();
+            let (mut resource, mut texts) = (json!({"labels": [], "type": "A"}), Vec::new());
+            let id = json!("crm/customers");
+            hide(&mut script.dice, &mut resource, "id", &id, &mut texts);
+            let body = &mut script.draft(at).body;
+            body["bound"]["resources"] = json!([resource]);
+            body["verdict"] = json!("deny");
+            for name in ["expires", "requirement"] {
+                body.as_object_mut().unwrap().remove(name);
+            }
+            script.draft(at).action = action_digest(&script.drafts[at].body["bound"]);
+            script.erased(&[digest_text(&texts[0])]);
+            at
+        },
+    );
     written(cases, Rule::F7, "an `_sd` that does not ascend", |script| {
         let at = script.ask();
         script.draft(at).body["_sd"]
