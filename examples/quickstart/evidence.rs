@@ -2,26 +2,44 @@
 
 use std::path::Path;
 
-use countersign::Countersign;
 use countersign::audit::{Audit, AuditReport, Filter, timeline};
 use countersign::lineage::{Limits, Node, Question};
-use countersign::log::{TrustedKeys, Verdict};
+use countersign::log::{LogId, LogReader, TrustedKeys, Verdict};
 use countersign::notify::visible;
 use countersign::store::SqliteStore;
+use countersign::values::Unsealed;
+use countersign::{Countersign, Keys};
 use rusqlite::Connection;
 
 use crate::agent::named;
 use crate::effects::Failed;
 
+/// The log as whoever has its keys reads it: with its hidden values, which are sealed in the file.
+pub struct Opened<'a> {
+    pub store: &'a SqliteStore,
+    pub keys: &'a Keys,
+    pub log: LogId,
+}
+
+impl Opened<'_> {
+    fn reader(&self) -> Result<Box<dyn LogReader>, Failed> {
+        let reader = self.store.log_reader()?;
+        Ok(match self.keys.values_of(self.log)? {
+            Some(values) => Box::new(Unsealed::new(reader, values)),
+            None => Box::new(reader),
+        })
+    }
+}
+
 /// Tells the log from `from` on, one line for each record.
-pub fn tell(store: &SqliteStore, from: u64) -> Result<(), Failed> {
+pub fn tell(opened: &Opened<'_>, from: u64) -> Result<(), Failed> {
     say!("\n== Timeline");
-    let mut reader = store.log_reader()?;
+    let mut reader = opened.reader()?;
     let filter = Filter {
         records: from..u64::MAX,
         ..Filter::default()
     };
-    for entry in timeline(&mut reader, filter, &visible) {
+    for entry in timeline(reader.as_mut(), filter, &visible) {
         let entry = entry?;
         let time = entry.ts.map(|ts| ts.to_string()).unwrap_or_default();
         let time = time.get(11..19).unwrap_or("        ").to_owned();
@@ -33,7 +51,7 @@ pub fn tell(store: &SqliteStore, from: u64) -> Result<(), Failed> {
 /// Says who authorised the exported file and what it came from.
 pub async fn follow(
     countersign: &Countersign,
-    store: &SqliteStore,
+    opened: &Opened<'_>,
     exported: Option<&Node>,
 ) -> Result<(), Failed> {
     say!("\n== Lineage of the export");
@@ -67,12 +85,12 @@ pub async fn follow(
             }
         }
         for (vote, _) in &authorisation.votes {
-            let mut reader = store.log_reader()?;
+            let mut reader = opened.reader()?;
             let filter = Filter {
                 records: vote.0..vote.0 + 1,
                 ..Filter::default()
             };
-            for entry in timeline(&mut reader, filter, &visible) {
+            for entry in timeline(reader.as_mut(), filter, &visible) {
                 say!("  authorised by  record {vote}: {}", entry?.text);
             }
         }

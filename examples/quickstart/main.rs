@@ -138,7 +138,7 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
     let store = Arc::new(SqliteStore::open_or_create(&place.log)?);
     let before = store.head().await?.map_or(0, |head| head.size);
     let method = AuthMethod::new(channel.method())?;
-    let opening = Countersign::open(Arc::clone(&store), keys, rules, directory);
+    let opening = Countersign::open(Arc::clone(&store), keys.clone(), rules, directory);
     // The host says who acts; an agent never names itself. Each run is a session of its own.
     let chain = ActorChain::acting(Principal::agent("demo", "assistant")?);
     let session = SessionId::new(format!("run-{}", SystemClock.now().unix_micros()))?;
@@ -174,8 +174,13 @@ async fn run(options: &Options, channel: Channel) -> Result<(), Failed> {
         }
         Reviewers::Scripted(scripted) => scripted.leave()?,
     };
-    evidence::tell(&store, before)?;
-    evidence::follow(&countersign, &store, left.exported.as_ref()).await?;
+    let opened = evidence::Opened {
+        store: &store,
+        keys: &keys,
+        log: countersign.log(),
+    };
+    evidence::tell(&opened, before)?;
+    evidence::follow(&countersign, &opened, left.exported.as_ref()).await?;
     drop(gate);
     countersign.close().await;
 

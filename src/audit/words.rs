@@ -194,7 +194,7 @@ impl Teller<'_> {
                 });
                 write_list(&mut line, " on ", resources);
             }
-            Rebuilt::Incomplete(_) => line.push_str(" on what was erased in part"),
+            Rebuilt::Incomplete(_) => line.push_str(" on what cannot be read here in full"),
         }
         line
     }
@@ -288,7 +288,7 @@ impl Teller<'_> {
             DatasetName::Clear(name) | DatasetName::Sensitive(Hidden::Known(name)) => {
                 (self.visible)(name)
             }
-            DatasetName::Sensitive(Hidden::Missing(_)) => "what was erased".to_owned(),
+            DatasetName::Sensitive(Hidden::Missing(_)) => "what cannot be read here".to_owned(),
         };
         format!("{name} in {}", (self.visible)(&dataset.namespace))
     }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
-use crate::log::{KeyId, KeyName, PublicKey, Role, SecretKey, Signer, TrustedKeys, VerifierKey};
+use crate::log::{
+    KeyId, KeyName, LogId, PublicKey, Role, SecretKey, Signer, TrustedKeys, VerifierKey,
+};
+use crate::values::{ValueKeys, ValueKeysError, path_in};
 
 const HEADER: &str = "countersign-secret-key v1 ed25519 ";
 const ALL: [Role; 4] = [Role::Gate, Role::Desk, Role::Checkpoint, Role::Operator];
@@ -233,6 +236,21 @@ impl Keys {
     /// Where the keys of hidden values lie; nowhere if the signing keys lie nowhere either.
     pub(super) fn value_keys(&self) -> Option<&Path> {
         self.values.as_deref().or(self.directory())
+    }
+
+    /// The keys of the hidden values of a log, for whoever reads it with [`Unsealed`](crate::values::Unsealed); `None` if it keeps
+    /// them in clear.
+    ///
+    /// # Errors
+    /// [`ValueKeysError`] if the file is there and cannot be used.
+    pub fn values_of(&self, log: LogId) -> Result<Option<ValueKeys>, ValueKeysError> {
+        let Some(directory) = self.value_keys() else {
+            return Ok(None);
+        };
+        match ValueKeys::read(path_in(directory, log)) {
+            Err(ValueKeysError::Missing { .. }) => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// Where the keys lie.

@@ -1,6 +1,6 @@
 //! Hidden values on their way into the store and out of it: sealed, where the log is one that keeps them so.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -25,12 +25,19 @@ pub(super) enum Values {
         path: PathBuf,
         /// As they were last read. They are read again once the file is another one, so that a process does not go on with keys that
         /// another has destroyed.
-        read: Mutex<(File, Arc<ValueKeys>)>,
+        read: Mutex<(Held, Arc<ValueKeys>)>,
     },
 }
 
 /// Which file has a name: device and number.
-type File = (u64, u64);
+type FileId = (u64, u64);
+
+/// The file that was read, kept open: as long as it is, no other gets its number.
+#[derive(Debug)]
+pub(super) struct Held {
+    id: FileId,
+    _file: File,
+}
 
 /// How values are kept at one moment.
 #[derive(Clone, Debug)]
@@ -85,7 +92,7 @@ impl Values {
             })),
             Self::Sealed { path, read } => {
                 let mut read = lock(read);
-                if file_at(path)? != read.0 {
+                if file_at(path)? != read.0.id {
                     *read = open(path, read.1.log())?;
                 }
                 Ok(Keeping::Sealed(Arc::clone(&read.1)))
@@ -116,14 +123,24 @@ impl Values {
     }
 }
 
-fn file_at(path: &Path) -> Result<File, ValueKeysError> {
+fn file_at(path: &Path) -> Result<FileId, ValueKeysError> {
     let metadata = fs::metadata(path).map_err(|source| ValueKeysError::io(path, source))?;
     Ok((metadata.dev(), metadata.ino()))
 }
 
+fn hold(path: &Path) -> Result<Held, ValueKeysError> {
+    let io = |source| ValueKeysError::io(path, source);
+    let file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    Ok(Held {
+        id: (metadata.dev(), metadata.ino()),
+        _file: file,
+    })
+}
+
 /// The file is told apart before it is read: if it is replaced meanwhile, it is read once too often.
-fn open(path: &Path, log: LogId) -> Result<(File, Arc<ValueKeys>), ValueKeysError> {
-    let file = file_at(path)?;
+fn open(path: &Path, log: LogId) -> Result<(Held, Arc<ValueKeys>), ValueKeysError> {
+    let file = hold(path)?;
     let keys = ValueKeys::read(path)?;
     if keys.log() != log {
         return Err(ValueKeysError::AnotherLog {

@@ -50,6 +50,10 @@ impl<R: LogReader> LogReader for Unsealed<R> {
         self.reader.leaves(records)
     }
 
+    fn key_changes(&mut self, below: Seq) -> Result<Vec<Seq>, ReadError> {
+        self.reader.key_changes(below)
+    }
+
     fn checkpoints(&mut self, sizes: Range<u64>) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
         self.reader.checkpoints(sizes)
     }
