@@ -18,9 +18,11 @@ use std::time::Duration;
 use common::{PEOPLE, RULES, World, read, refused, start};
 use countersign::SqliteStore;
 use countersign::approval::Mishap;
+use countersign::canonical::Digest;
 use countersign::clock::ManualClock;
 use countersign::gate::{ApprovalGate, ApprovalGateExt, Cause, Refusal};
-use countersign::ledger::{Keys, Lost, OpenError, Recovery};
+use countersign::ledger::{Keys, Lost, OpenError, Recovery, RecoveryError};
+use countersign::log::{Checkpoint, Role, SecretKey, Signer};
 use countersign::witness::{Alarm, Evidence, Sign};
 use fake_witness::{FakeWitness, Mood, Wire};
 use futures::executor::block_on;
@@ -289,5 +291,67 @@ fn the_word_of_a_witness_stops_only_what_has_to_be_witnessed() {
     let gate = process.world.gate();
     let run = apart(async move { gate.run(read(), async |_| Ok(())).await });
     hear(&process.world.clock, &run).unwrap();
+    process.end();
+}
+
+#[test]
+fn a_key_that_went_says_nothing_new_about_the_log() {
+    let mut machine = Machine::new();
+    // Nobody else is asked here.
+    machine.witnesses.clear();
+    let process = machine.start(RULES);
+    work(&process.world);
+    let countersign = &process.world.countersign;
+    let log = countersign.log();
+    let key = |role| Arc::clone(machine.keys.signer(role).unwrap());
+    let (old, operator) = (key(Role::Checkpoint), key(Role::Operator));
+    let new: Arc<dyn Signer> = Arc::new(SecretKey::generate().unwrap());
+    let operator = countersign.operator(operator).unwrap();
+    block_on(operator.rotate_key(Arc::clone(&old), Arc::clone(&new))).unwrap();
+    work(&process.world);
+    drop(operator);
+    process.end();
+    machine.keys = machine.keys.clone().with_signer(Role::Checkpoint, new);
+
+    // Whoever stole it signs a longer log, and leaves that where alarms are kept.
+    let ahead = Checkpoint {
+        origin: watched::origin(),
+        size: 999,
+        root: Digest::sha256(b"nothing"),
+    };
+    let note = ahead.sign(old.as_ref()).unwrap();
+    let alarm = Alarm {
+        witness: "w0".to_owned(),
+        sign: Sign::Rollback { size: 999 },
+        own: note.clone(),
+        evidence: Evidence::Ahead(note.clone()),
+    };
+    let path = machine.folder.path().join(format!("{log}-x-ahead.alarm"));
+    std::fs::write(path, alarm.to_bytes()).unwrap();
+    let recovery = |kept: &[Vec<u8>]| {
+        let store = SqliteStore::open_read_only(&machine.paths()[0]).unwrap();
+        let mut reader = store.log_reader().unwrap();
+        let lost = Lost {
+            reader: Some(&mut reader),
+            database: &machine.paths()[0],
+            head_file: None,
+            kept,
+        };
+        Recovery::examine(lost, &machine.keys, &mut |_| {}).unwrap_err()
+    };
+    let nothing = recovery(&[]);
+    assert!(
+        matches!(nothing, RecoveryError::NothingLost { .. }),
+        "{nothing}"
+    );
+    let none = recovery(&[note]);
+    assert!(
+        matches!(none, RecoveryError::Checkpoint { number: 1, .. }),
+        "{none}"
+    );
+    // It stands as an alarm, and stops nothing.
+    let process = machine.start(RULES);
+    assert_eq!(process.world.countersign.witness_alarms().len(), 1);
+    work(&process.world);
     process.end();
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::log::{Checkpoint, Head, KeyId, LogId, Role, Trust};
+use crate::log::{Checkpoint, Head, KeyId, LogId, Trust};
 use crate::store::Store;
 use crate::witness::{Alarm, Evidence};
 
@@ -122,9 +122,8 @@ impl KeptAlarms {
             match &alarm.evidence {
                 Evidence::Word => {}
                 Evidence::Fork(fork) => {
-                    // The keys may have signed other logs as well.
-                    if let Ok(fork) = fork.verify(&checkpoint_keys(trust))
-                        && fork.origin == *trust.origin()
+                    if is_signed(&alarm.evidence, trust)
+                        && let Ok(fork) = fork.verify(&checkpoint_keys(trust))
                     {
                         return Err(OpenError::Contradicted {
                             size: fork.size,
@@ -133,9 +132,7 @@ impl KeptAlarms {
                     }
                 }
                 Evidence::Ahead(note) => {
-                    let keys = trust.ring().with_role(Role::Checkpoint);
-                    let verified = Checkpoint::verify(note, trust.origin(), keys);
-                    if let Ok((Checkpoint { size, .. }, _)) = verified {
+                    if let Ok(Checkpoint { size, .. }) = trust.check_checkpoint(note) {
                         let mark = Mark {
                             log: self.log,
                             size,
@@ -159,6 +156,17 @@ impl KeptAlarms {
             standing.push(Arc::new(alarm));
         }
         Ok(standing)
+    }
+}
+
+/// Whether keys of the log signed what an alarm shows, for trees at whose end they were in force: with a key that went, nobody says
+/// anything new about the log.
+pub(super) fn is_signed(evidence: &Evidence, trust: &Trust) -> bool {
+    let signed = |note: &[u8]| trust.check_checkpoint(note).is_ok();
+    match evidence {
+        Evidence::Word => false,
+        Evidence::Ahead(note) => signed(note),
+        Evidence::Fork(fork) => fork.checkpoints().into_iter().all(signed),
     }
 }
 

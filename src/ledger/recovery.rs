@@ -578,15 +578,20 @@ fn attested(note: &[u8], trust: Option<&Trust>, keys: &Keys) -> Result<(Origin, 
         Some(trust) => trust.origin().clone(),
         None => claimed.origin,
     };
-    let named = trust
-        .into_iter()
-        .flat_map(|trust| trust.ring().with_role(Role::Checkpoint));
+    // A key that went says nothing about what came after it.
+    let named = trust.and_then(|trust| trust.check_checkpoint(note).ok());
     let own = public
         .iter()
         .filter(|(_, roles)| roles.contains(&Role::Checkpoint))
         .map(|(key, _)| key);
-    let (checkpoint, _) =
-        Checkpoint::verify(note, &origin, named.chain(own)).map_err(|error| error.to_string())?;
+    let checkpoint = match named {
+        Some(checkpoint) => checkpoint,
+        None => {
+            Checkpoint::verify(note, &origin, own)
+                .map_err(|error| error.to_string())?
+                .0
+        }
+    };
     let Checkpoint { origin, size, root } = checkpoint;
     Ok((origin, TreeHead { size, root }))
 }

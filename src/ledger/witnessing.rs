@@ -14,6 +14,7 @@ use crate::log::{Role, Trust, TrustedKeys, VerifierKey};
 use crate::witness::{Alarm, Evidence, Submitted, Trouble, Witnesses};
 
 use super::courier::Doorbell;
+use super::kept_alarms::is_signed;
 use super::{LedgerError, Shared, lock};
 
 /// How long one witness may take for all that it is asked in a round.
@@ -162,11 +163,13 @@ impl Shared {
         if let Some(witness) = witnesses.policy().witnesses().get(place) {
             self.kept_alarms.keep(&witness.key.key().id(), &alarm);
         }
-        match alarm.evidence {
-            // Or any witness could bring the log to a stop.
-            Evidence::Word => {}
-            Evidence::Ahead(_) => self.stop(LedgerError::Rollback),
-            Evidence::Fork(_) => self.stop(LedgerError::Fork),
+        // Or any witness, or whoever has a key that went, could bring the log to a stop.
+        if is_signed(&alarm.evidence, &self.trust()) {
+            match alarm.evidence {
+                Evidence::Word => {}
+                Evidence::Ahead(_) => self.stop(LedgerError::Rollback),
+                Evidence::Fork(_) => self.stop(LedgerError::Fork),
+            }
         }
         lock(&self.contradictions).push(alarm);
         self.waiters.wake_all();
