@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use common::{ByName, PEOPLE, RULES, bot, named, pay};
 use countersign::action::SessionId;
+use countersign::canonical::Digest;
 use countersign::clock::ManualClock;
 use countersign::gate::{ApprovalGate, Filing, Gate};
 use countersign::host::{Countersign, NoSuchRole, Opening};
@@ -96,12 +97,13 @@ impl Place {
 
     /// Leaves what an interrupted beginning of the log at `of` would have left at `at`.
     fn begin_halfway(&self, at: &str, of: &str) {
-        let mut bytes = fs::read(self.head(of)).unwrap();
-        bytes[SLOT..].fill(0);
-        assert!(
-            bytes[..SLOT].windows(3).any(|bytes| bytes == b"\n0\n"),
-            "the first slot is still the one of the beginning"
-        );
+        let written = fs::read(self.head(of)).unwrap();
+        let text = String::from_utf8_lossy(&written[..SLOT]);
+        let log = text.lines().nth(1).unwrap();
+        let rest = format!("{log}\n0\n0\n");
+        let mut bytes =
+            format!("{}\n{rest}", Digest::sha256(rest.as_bytes()).to_hex()).into_bytes();
+        bytes.resize(written.len(), 0);
         fs::write(self.head(at), bytes).unwrap();
     }
 

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use common::{PEOPLE, RULES, bot, pay};
 use countersign::action::{RequestId, SessionId};
+use countersign::canonical::Digest;
 use countersign::clock::{ManualClock, Timestamp};
 use countersign::gate::{ApprovalGate, Filing, Refusal};
 use countersign::host::Countersign;
@@ -458,4 +459,36 @@ fn what_cannot_be_read_or_is_another_log_is_no_loss() {
     assert_eq!(machine.size_of_successor(), None);
     machine.copy("good.db", "log.db");
     machine.file("log.db", 3..4);
+}
+
+#[test]
+fn a_head_file_with_nothing_signed_in_it_is_none() {
+    let machine = Machine::new();
+    machine.file("log.db", 0..3);
+    machine.copy("log.db", "backup.db");
+    machine.file("log.db", 3..6);
+    machine.copy("backup.db", "log.db");
+    // Whoever may write beside the store makes one as it was before the first record.
+    let true_one = fs::read(machine.path("log.db.head")).unwrap();
+    let log = machine
+        .recover(" --look")
+        .ends(0, &["an older copy"])
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let rest = format!("{log}\n0\n0\n");
+    let mut forged = Digest::sha256(rest.as_bytes()).to_hex().into_bytes();
+    forged.push(b'\n');
+    forged.extend_from_slice(rest.as_bytes());
+    forged.resize(true_one.len(), 0);
+    fs::write(machine.path("log.db.head"), forged).unwrap();
+    let refused = machine.open("log.db").unwrap_err();
+    assert!(
+        matches!(refused, OpenError::HeadFileMissing { .. }),
+        "{refused:?}"
+    );
+    machine
+        .recover(" --look")
+        .ends(0, &["the head file is gone"]);
 }

@@ -126,7 +126,7 @@ pub(crate) async fn open(
     check_edge(&store, &head, &trust).await?;
     let head_file = match (&path, outside) {
         (Some(path), Some(outside)) => {
-            Some(check_outside(&store, &head, &trust, path, outside?).await?)
+            Some(check_outside(&store, &head, &trust, path, outside?, &place).await?)
         }
         _ => None,
     };
@@ -532,12 +532,34 @@ async fn check_outside(
     trust: &Trust,
     path: &Path,
     outside: Option<(HeadFile, Mark)>,
+    place: &Place,
 ) -> Result<HeadFile, OpenError> {
-    let (file, mark) = outside.ok_or_else(|| OpenError::HeadFileMissing {
+    let missing = || OpenError::HeadFileMissing {
         records: head.size,
         head_file: path.to_path_buf(),
-    })?;
+    };
+    let (mut file, mark) = outside.ok_or_else(missing)?;
     check_mark(store, head, trust, &mark, path).await?;
+    if mark.size == 0 {
+        // Nothing signed stands in it, so that anybody could have made it. Only for a log that nobody has opened yet is that all
+        // there is; the first mark comes before the list beside the keys.
+        if place.knows(head.log)? {
+            // Another process may have opened it for the first time since the file was read.
+            let mark = file.read()?;
+            if mark.size == 0 {
+                return Err(missing());
+            }
+            let head = store.head().await?.ok_or_else(missing)?;
+            check_mark(store, &head, trust, &mark, path).await?;
+            return Ok(file);
+        }
+        let first = Mark {
+            log: head.log,
+            size: head.size,
+            checkpoint: head.checkpoint.clone(),
+        };
+        file.advance(&first, |_| Ok::<_, HeadFileError>(()))?;
+    }
     Ok(file)
 }
 

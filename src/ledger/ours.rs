@@ -63,6 +63,14 @@ impl Place {
         }
     }
 
+    /// Whether the list beside the keys says that the log was opened before.
+    pub(super) fn knows(&self, log: LogId) -> Result<bool, OpenError> {
+        match self {
+            Self::Listed(list) => Ok(list.has(log)?),
+            Self::Said(_) | Self::Free => Ok(false),
+        }
+    }
+
     /// Makes sure that this is the log that should be here, and writes down that it is.
     pub(super) fn settle(&self, log: LogId, genesis: Digest) -> Result<(), OpenError> {
         let another = |expected, by| OpenError::AnotherLog {

@@ -17,7 +17,7 @@ use crate::log::{
 };
 use crate::store::{Store, StoreError};
 
-use super::head_file::{HeadFile, HeadFileError};
+use super::head_file::{HeadFile, HeadFileError, Mark};
 use super::kept_alarms::KeptAlarms;
 use super::known_logs::{KnownLogs, KnownLogsError};
 use super::open::{Beginning, Successor, begin};
@@ -335,7 +335,10 @@ impl Recovery {
                     (Some(why), _, _) => (Mishap::Broken, largest, found, Some(why)),
                     (None, Some(beyond), _) => (Mishap::Rollback, Some(beyond), found, None),
                     (None, None, Some(fork)) => (Mishap::Fork, Some(*fork), found, None),
-                    (None, None, None) if mark.is_none() => {
+                    // One with nothing signed in it, of a log that was opened before, is none.
+                    (None, None, None)
+                        if mark.is_none_or(|mark| mark.size == 0 && listed.is_some()) =>
+                    {
                         (Mishap::HeadFileMissing, largest, found, None)
                     }
                     (None, None, None) => return Err(RecoveryError::NothingLost { log, size }),
@@ -410,8 +413,8 @@ impl Recovery {
         }
         let database = store.guarantees().database;
         let place = Place::new(None, keys, database.as_deref())?;
+        let path = head_file.or_else(|| database.as_deref().map(head_file_of));
         if store.head().await?.is_none() {
-            let path = head_file.or_else(|| database.as_deref().map(head_file_of));
             let enforcement = match self.predecessor.origin.is_testing() {
                 true => Enforcement::Testing,
                 false => Enforcement::Enforced,
@@ -453,6 +456,17 @@ impl Recovery {
             return Err(occupied());
         }
         let successor = *genesis.genesis().log();
+        // The first mark comes before the list, as at an opening.
+        if let (Some(path), Some(head)) = (&path, store.head().await?)
+            && let Some(mut file) = HeadFile::open(path)?
+        {
+            let first = Mark {
+                log: head.log,
+                size: head.size,
+                checkpoint: head.checkpoint,
+            };
+            file.advance(&first, |_| Ok::<_, HeadFileError>(()))?;
+        }
         place.settle(successor, *genesis.record().leaf())?;
         if let Some(directory) = keys.directory() {
             KnownLogs::of(directory, &self.database)?.succeed(self.predecessor.log, successor)?;
