@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use common::{PEOPLE, RULES, World, pay, start};
-use countersign::action::{Action, ActionBuilder, PrincipalId, RequestId, Resource};
+use countersign::action::{Action, ActionBuilder, Disclosure, PrincipalId, RequestId, Resource};
 use countersign::approval::LegalBasis;
 use countersign::audit::{Audit, AuditReport};
 use countersign::clock::ManualClock;
@@ -592,4 +592,39 @@ fn a_sealed_value_that_was_changed_or_moved_is_malformed_and_starts_nothing() {
         matches!(&report.verdict, Verdict::Broken(broken) if broken.seq == Seq::new(FIRST)),
         "{report}"
     );
+}
+
+#[test]
+fn what_is_not_erased_stays_readable_though_its_row_was_hidden_meanwhile() {
+    let place = Place::new();
+    let world = place.open();
+    let _request = paid(&world, secret_payment());
+    world.close();
+    let opened = reader(&place.log(), &place.values())
+        .disclosures(FIRST..FIRST + 1)
+        .unwrap();
+    let is_secret = |text: &String| {
+        let decoded = Base64UrlUnpadded::decode_vec(text).unwrap();
+        String::from_utf8(decoded).unwrap().contains(SECRET)
+    };
+    let mut texts = opened.into_iter().map(|(_, text)| text);
+    let secret = Disclosure::parse(&texts.find(is_secret).unwrap()).unwrap();
+    let digest = secret.digest().to_string();
+    let conn = rusqlite::Connection::open(place.log()).unwrap();
+    let rows = "CREATE TEMP TABLE kept AS SELECT * FROM disclosure WHERE place / 4096 = ?1 AND instr(text, ?2) = 0";
+    let first = i64::try_from(FIRST).unwrap();
+    let hidden = "DELETE FROM disclosure WHERE place IN (SELECT place FROM kept)";
+    conn.execute(rows, rusqlite::params![first, digest])
+        .unwrap();
+    let world = place.open();
+    assert!(conn.execute(hidden, []).unwrap() > 1);
+    erase(&world, &the_secret()).unwrap();
+    conn.execute("INSERT INTO disclosure SELECT * FROM kept", [])
+        .unwrap();
+    drop(conn);
+    world.close();
+    place.assert_intact();
+    let left = readable(&place.log(), &place.values());
+    assert!(!has(&left, SECRET));
+    assert!(has(&left, "the invoice says so"));
 }

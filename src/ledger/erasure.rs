@@ -9,7 +9,9 @@ use crate::approval::{Erased, Event, Hidden, LegalBasis, Whose};
 use crate::audit::person_tag;
 use crate::canonical::Json;
 use crate::clock::Timestamp;
-use crate::log::{Kind, KnownOr, OpenedMember, Role, Seq, Statement, StoredRecord, open_members};
+use crate::log::{
+    Kind, KnownOr, OpenedMember, Role, Seq, Statement, StoredRecord, hidden_in, open_members,
+};
 use crate::store::{Chore, Query, Row, Tended};
 use crate::values::{Erasing, Pending};
 
@@ -69,8 +71,8 @@ pub struct Erasure {
 #[derive(Default)]
 struct Found {
     values: Vec<(Seq, DisclosureDigest)>,
-    /// All that is kept under the records that were looked at.
-    kept: BTreeMap<Seq, Vec<DisclosureDigest>>,
+    /// All that the records hide that were looked at.
+    hidden: BTreeMap<Seq, Vec<DisclosureDigest>>,
     requests: BTreeSet<RequestId>,
     /// Up to where the log was read, where all of it must have been.
     read: Option<u64>,
@@ -136,9 +138,8 @@ impl Shared {
             let last = page.last().ok_or(LedgerError::Rollback)?;
             next = last.seq.next().get();
             for row in page.iter().filter(|row| row.seq.get() < size) {
-                let names =
-                    std::str::from_utf8(&row.statement).is_ok_and(|it| it.contains(&digest));
-                if names && says_erased(self.verify_news(row).await?.statement(), &digest) {
+                // Each is verified: a record that somebody spoils for a moment must not make the erasure one that never was.
+                if says_erased(self.verify_news(row).await?.statement(), &digest) {
                     tracing::info!(seq = %row.seq, "an erasure that was cut short is finished");
                     return Ok(turn.finish()?);
                 }
@@ -156,7 +157,7 @@ impl Shared {
     ) -> Result<Erasure, LedgerError> {
         let Found {
             values,
-            kept,
+            hidden,
             requests,
             read,
             renamed,
@@ -200,7 +201,7 @@ impl Shared {
             for (seq, digest) in &values {
                 gone.entry(*seq).or_default().push(*digest);
             }
-            let of = |seq: &Seq| kept.get(seq).map_or(&[][..], Vec::as_slice);
+            let of = |seq: &Seq| hidden.get(seq).map_or(&[][..], Vec::as_slice);
             let since = self.known_size();
             turn.prepare(
                 gone.iter()
@@ -354,10 +355,10 @@ impl Shared {
         let record = self.verify_news(row).await?;
         let beside = self.store.find(Query::Disclosures(vec![row.seq])).await?;
         let beside = beside.disclosures()?;
-        let digests = beside.iter().map(|(_, kept)| kept.digest()).collect();
-        found.kept.insert(row.seq, digests);
         let beside = self.opened(beside)?;
         let statement = record.statement();
+        // By what is signed: a row that somebody hides for a moment does not lose its key.
+        found.hidden.insert(row.seq, hidden_in(&statement.body));
         let members = open_members(statement, &beside).map_err(|error| LedgerError::Tampered {
             seq: row.seq.get(),
             why: error.to_string(),

@@ -160,7 +160,7 @@ impl Erasing {
 
     /// Writes down what will be left without the keys of some values, so that the rest can be done whatever happens.
     ///
-    /// Of each record that loses some: these, and all that are kept under it.
+    /// Of each record that loses some: these, and all that it hides.
     pub(crate) fn prepare<'d>(
         &self,
         values: impl IntoIterator<Item = (Seq, &'d [DisclosureDigest], &'d [DisclosureDigest])>,
